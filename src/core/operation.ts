@@ -1,0 +1,95 @@
+// The border between HTTP and what the server does: an operation is a typed function from a validated request to a result or
+// to a stream of events. It sees neither bytes nor sockets; the generated route table knows the rest.
+
+import type { Log } from './log.ts';
+
+/** Who asks. Without configured keys everybody is `anonymous`. */
+export interface Principal {
+  readonly id: string;
+}
+
+export interface Context {
+  readonly requestId: string;
+  readonly principal: Principal;
+  /** Aborted when the caller is gone or the server must stop. */
+  readonly signal: AbortSignal;
+  readonly log: Log;
+}
+
+/** A result that arrives piece by piece; the route's serializer turns each piece into one server-sent event. */
+export class EventStream<Event> {
+  readonly events: AsyncIterable<Event>;
+  constructor(events: AsyncIterable<Event>) {
+    this.events = events;
+  }
+}
+
+/** What every operation receives. Parts the operation does not declare are `undefined` in its generated type. */
+export interface OperationRequest {
+  readonly body: unknown;
+  readonly path: Readonly<Record<string, string>>;
+  readonly query: Readonly<Record<string, unknown>>;
+}
+
+export type Operation = (request: never, context: Context) => Promise<unknown>;
+
+/** One problem of a value, in words for the caller. */
+export interface Violation {
+  /** As the caller would write it: `messages[0].role`; empty for the whole body. */
+  readonly param: string;
+  readonly message: string;
+}
+
+/** Standalone validator: `undefined` when the value is fine. */
+export type Validate = (value: unknown) => Violation | undefined;
+
+/**
+ * What is done with a known field. `honoured`: it has its effect. `echoed`: validated, kept where the answer shows it, cannot change
+ * the result. `refused`: anything but null, the default and the listed values is answered with 400 `unsupported_parameter`.
+ */
+export type FieldSupport =
+  | { readonly support: 'honoured' | 'echoed'; readonly inner?: FieldPlan | undefined }
+  | { readonly support: 'refused'; readonly accepts: readonly unknown[]; readonly reason: string };
+
+/** The known fields of an object, as the spec lists them; `undefined` in place of a plan: a free-form value. */
+export type FieldPlan =
+  | { readonly kind: 'object'; readonly fields: Readonly<Record<string, FieldSupport>> }
+  | { readonly kind: 'array'; readonly items: FieldPlan }
+  /** A tagged union: the plan of the branch named by the tag; an unknown tag has no plan. */
+  | { readonly kind: 'tagged'; readonly tag: string; readonly branches: Readonly<Record<string, FieldPlan>> }
+  /** A value that may be of several JSON types (`string` or array of parts); scalars have no fields. */
+  | { readonly kind: 'either'; readonly plans: readonly FieldPlan[] };
+
+export type Dialect = 'openai' | 'anthropic';
+
+/** One operation as the server sees it. Written by the generator from spec/, never by hand. */
+export interface Route {
+  readonly operationId: string;
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  /** OpenAPI template: `/v1/models/{model}`. */
+  readonly path: string;
+  /** Shape of this route's errors. */
+  readonly dialect: Dialect;
+  /** `open`: never asks for a key. */
+  readonly access: 'key' | 'open';
+  readonly body?: { readonly required: boolean; readonly validate: Validate; readonly fields: FieldPlan } | undefined;
+  /** Coerces and checks query parameters (strings in, typed values out). */
+  readonly query?: { readonly validate: Validate; readonly parameters: readonly QueryParameter[] } | undefined;
+  /** JSON text of a plain result; throws when the result breaks the spec. */
+  readonly serialize: (result: unknown) => string;
+  readonly stream?:
+    | {
+        /** JSON text of one event. */
+        readonly serialize: (event: unknown) => string;
+        /** Whether each event carries an `event:` line with its own `type`. */
+        readonly named: boolean;
+        /** Last data line of a complete stream, `[DONE]` in some dialects. */
+        readonly end: string | undefined;
+      }
+    | undefined;
+}
+
+export interface QueryParameter {
+  readonly name: string;
+  readonly type: 'string' | 'integer' | 'number' | 'boolean' | 'array';
+}

@@ -1,0 +1,129 @@
+// Every type that crosses the border between the server and an engine process. One engine process runs one model.
+//
+//   server -> engine   load, submit, cancel, shutdown
+//   engine -> server   progress, loaded | unloadable, accepted | rejected, tokens, finished | failed, stats
+
+import type { Failure } from '../core/errors.ts';
+import type { OutputKind } from '../core/generation.ts';
+import type { Constraint, SamplingParams } from '../core/sampling.ts';
+
+/** Embeddings of an image or a sound, put in place of token embeddings. */
+export interface MediaSpan {
+  /** Index of its first position in `ids`. */
+  readonly at: number;
+  readonly length: number;
+  /** Names the content for the prefix cache. */
+  readonly mediaHash: string;
+  /** [length, width] f32. */
+  readonly embeddings: Float32Array;
+  /** Whether positions inside the span see each other in both directions. */
+  readonly bidirectional: boolean;
+}
+
+export interface SequenceInput {
+  readonly ids: Int32Array;
+  readonly spans: readonly MediaSpan[];
+  /** Explicit positions (M-RoPE); `undefined` is 0, 1, 2, ... */
+  readonly positions?: Int32Array | undefined;
+}
+
+/** What a sequence of a layer keeps between steps; declared by the model, followed by pool, rollback and prefix cache. */
+export type LayerState =
+  | { readonly kind: 'paged' }
+  | { readonly kind: 'window'; readonly tokens: number }
+  | { readonly kind: 'recurrent'; readonly bytes: number }
+  | { readonly kind: 'sharedWith'; readonly layer: number };
+
+export type KvCacheType = 'f32' | 'f16' | 'q8_0';
+export type DeviceKind = 'wasm' | 'reference';
+export type KernelsBuild = 'strict' | 'rel16' | 'vnni';
+
+export interface LoadOptions {
+  /** A GGUF file (the first part of a split one). */
+  readonly path: string;
+  readonly device: DeviceKind;
+  /** `auto` takes the best build this machine runs with the right results. */
+  readonly kernels: KernelsBuild | 'auto';
+  /** Compute workers. */
+  readonly threads: number;
+  /** Positions a sequence may have; `undefined` is the trained length, at most 8192. */
+  readonly contextLength: number | undefined;
+  readonly kvCache: KvCacheType;
+  /** Sequences that may hold state at once. */
+  readonly maxSequences: number;
+  /** Most tokens of one forward pass. */
+  readonly maxBatchTokens: number;
+  /** Requests that may wait; beyond it `rejected` with kind `rate_limit`. */
+  readonly maxWaiting: number;
+}
+
+export interface SubmitOptions {
+  readonly input: SequenceInput;
+  readonly sampling: SamplingParams;
+  readonly constraint?: Constraint | undefined;
+  readonly maxTokens: number;
+  /** Ids that end the sequence; they are not delivered. */
+  readonly stopIds: readonly number[];
+  readonly output: OutputKind;
+  readonly adapter?: string | undefined;
+  readonly tenant: string;
+  readonly traceId?: string | undefined;
+  /** Milliseconds from submission. */
+  readonly deadlineMs?: number | undefined;
+  /** Higher goes first. */
+  readonly priority: number;
+}
+
+export type ToEngine =
+  | { readonly type: 'load'; readonly options: LoadOptions }
+  | { readonly type: 'submit'; readonly id: string; readonly options: SubmitOptions }
+  | { readonly type: 'cancel'; readonly id: string }
+  | { readonly type: 'shutdown' };
+
+/** What the engine says of the model it loaded. */
+export interface LoadedModel {
+  readonly architecture: string;
+  readonly parameters: number;
+  /** Prevailing type of the matrices, as `Q8_0`. */
+  readonly quantization: string;
+  readonly vocabularySize: number;
+  readonly contextLength: number;
+  readonly trainedContextLength: number;
+  readonly weightBytes: number;
+  readonly kvCacheBytes: number;
+  readonly scratchBytes: number;
+  readonly device: DeviceKind;
+  /** Kernel build and why it was chosen. */
+  readonly kernels: string;
+  readonly threads: number;
+  /** Version of the Node that runs the engine. */
+  readonly node: string;
+  /** Hash of weights, formats, KV type and kernel build. */
+  readonly fingerprint: string;
+  readonly loadMs: number;
+}
+
+export interface EngineStats {
+  readonly running: number;
+  readonly waiting: number;
+  readonly blocksUsed: number;
+  readonly blocksTotal: number;
+}
+
+export type FinishCause = 'stop_id' | 'length';
+
+export type FromEngine =
+  | {
+      readonly type: 'progress';
+      readonly phase: 'reading' | 'preparing';
+      readonly done: number;
+      readonly total: number;
+    }
+  | { readonly type: 'loaded'; readonly model: LoadedModel }
+  | { readonly type: 'unloadable'; readonly message: string }
+  | { readonly type: 'accepted'; readonly id: string; readonly cachedTokens: number }
+  | { readonly type: 'rejected'; readonly id: string; readonly error: Failure }
+  | { readonly type: 'tokens'; readonly id: string; readonly ids: readonly number[] }
+  | { readonly type: 'finished'; readonly id: string; readonly cause: FinishCause }
+  | { readonly type: 'failed'; readonly id: string; readonly error: Failure }
+  | { readonly type: 'stats'; readonly stats: EngineStats };

@@ -1,0 +1,33 @@
+// Text <-> token ids: the contract, whatever the file format and algorithm.
+
+/** `control` tokens are never shown; `byte` tokens stand for one raw byte; `user` tokens are added text, matched before the model. */
+export type TokenKind = 'normal' | 'unknown' | 'control' | 'user' | 'unused' | 'byte';
+
+export interface Vocabulary {
+  readonly size: number;
+  /** The piece as the file spells it (byte-level alphabets not undone). */
+  piece(id: number): string;
+  /** The UTF-8 bytes (perhaps half a character) that the token contributes to a text. Control tokens: their literal text. */
+  bytes(id: number): Uint8Array;
+  kind(id: number): TokenKind;
+  /** Id of a token with exactly this piece. */
+  find(piece: string): number | undefined;
+  readonly bos: number | undefined;
+  readonly eos: number | undefined;
+  /** Every id that ends a turn (eos, eot, eom and the well-known control tokens). */
+  readonly endOfGeneration: ReadonlySet<number>;
+}
+
+export interface Tokenizer {
+  readonly vocabulary: Vocabulary;
+  /** Whether the file asks for BOS / EOS around a text. */
+  readonly addsBos: boolean;
+  readonly addsEos: boolean;
+  /**
+   * Ids of a text, without BOS and EOS. With `special`, the text of control and user tokens becomes those tokens;
+   * without it, control tokens in the text stay plain text.
+   */
+  encode(text: string, options?: { readonly special?: boolean }): Int32Array;
+  /** Text of ids; invalid UTF-8 becomes U+FFFD. Control tokens are left out unless `special`. */
+  decode(ids: Iterable<number>, options?: { readonly special?: boolean }): string;
+}
