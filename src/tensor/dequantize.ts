@@ -5,6 +5,7 @@ import type { DType } from './dtype.ts';
 import type { DecodeBlock } from './blocks/block.ts';
 import { decodeBF16, decodeF16, decodeF32 } from './blocks/plain.ts';
 import { decodeQ2_K, decodeQ3_K, decodeQ4_K, decodeQ5_K, decodeQ6_K } from './blocks/k.ts';
+import { decodeIQ3_S, decodeIQ3_XXS } from './blocks/lattice.ts';
 import { decodeQ4_0, decodeQ4_1, decodeQ5_0, decodeQ5_1, decodeQ8_0 } from './blocks/q.ts';
 import { decodeIQ4_NL, decodeIQ4_XS, decodeMXFP4, decodeNVFP4 } from './blocks/table.ts';
 import { decodeTQ1_0, decodeTQ2_0 } from './blocks/ternary.ts';
@@ -62,6 +63,8 @@ const decoders: { readonly [type in DType]?: DecodeBlock } = {
   Q4_K: decodeQ4_K,
   Q5_K: decodeQ5_K,
   Q6_K: decodeQ6_K,
+  IQ3_XXS: decodeIQ3_XXS,
+  IQ3_S: decodeIQ3_S,
   IQ4_NL: decodeIQ4_NL,
   IQ4_XS: decodeIQ4_XS,
   MXFP4: decodeMXFP4,
