@@ -446,13 +446,9 @@ function near(t: Test, found: ArrayLike<number>, wanted: ArrayLike<number>, tole
     // Written so that NaN counts.
     if (!(difference <= error)) [error, at] = [difference, i];
   }
-  t.ok(error <= tolerance * largest, name, {
-    at,
-    found: found[at],
-    wanted: wanted[at],
-    error,
-    allowed: tolerance * largest,
-  });
+  const allowed = tolerance * largest;
+  const diagnostic = { index: at, found: found[at], wanted: wanted[at], error, allowed };
+  t.ok(error <= allowed, name, diagnostic);
 }
 
 function sameBits(a: Float32Array, b: Float32Array): boolean {

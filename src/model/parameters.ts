@@ -26,7 +26,7 @@ export class Parameters {
   }
 
   has(name: string): boolean {
-    return this.#checkpoint.tensors.has(name);
+    return this.#checkpoint.tensors.has(name) || this.#checkpoint.unsupported?.has(name) === true;
   }
 
   /** A matrix [rows, cols] (out, in), kept in its stored type. */
@@ -67,7 +67,8 @@ export class Parameters {
 
   /** A tensor that no block asked for means that the file holds another network than the one its metadata names. */
   refuseUnused(architecture: string): void {
-    for (const name of this.#checkpoint.tensors.keys()) {
+    const { tensors, unsupported } = this.#checkpoint;
+    for (const name of [...tensors.keys(), ...(unsupported?.keys() ?? [])]) {
       if (this.#seen.has(name)) continue;
       throw new ModelError(`Tensor ${name} has no place in architecture ${architecture} as it is supported here.`);
     }
@@ -90,8 +91,7 @@ export class Parameters {
 
   #find(name: string, shape: readonly number[], types: readonly DType[] | undefined): TensorInfo {
     const info = this.#checkpoint.tensors.get(name);
-    if (info === undefined)
-      throw new ModelError(`Tensor ${name} is missing; its shape would be [${shape.join(', ')}].`);
+    if (info === undefined) throw this.#missing(name, shape);
     if (!sameShape(info.shape, shape)) {
       throw new ModelError(
         `Tensor ${name} has shape [${info.shape.join(', ')}]; the metadata say [${shape.join(', ')}].`,
@@ -107,6 +107,14 @@ export class Parameters {
     }
     this.#seen.add(name);
     return info;
+  }
+
+  #missing(name: string, shape: readonly number[]): ModelError {
+    const unsupported = this.#checkpoint.unsupported?.get(name);
+    if (unsupported === undefined) {
+      return new ModelError(`Tensor ${name} is missing; its shape would be [${shape.join(', ')}].`);
+    }
+    return new ModelError(`Tensor ${name} is stored as type ${unsupported.typeId}, which is not supported.`);
   }
 }
 
