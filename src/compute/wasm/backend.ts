@@ -19,6 +19,8 @@ export interface WasmOptions {
   readonly threads: number;
   /** `auto` or the name of a build. */
   readonly kernels: string;
+  /** Most bytes of one arena, by default what a WASM memory can have; tests force many small ones. */
+  readonly arenaBytes?: number;
 }
 
 export function createWasmBackend(options: WasmOptions): Backend & { readonly build: ChosenBuild } {
@@ -27,7 +29,7 @@ export function createWasmBackend(options: WasmOptions): Backend & { readonly bu
     build,
     async load(plan, progress) {
       refuseUnsupported(plan);
-      const layout = planLayout(plan, options.threads);
+      const layout = planLayout(plan, options.threads, options.arenaBytes);
       const memories = layout.arenas.map((arena) => arena.create());
       for (const { buffer } of memories) new Int32Array(buffer, control.spins, 1)[0] = spinsFor(options.threads);
       writeVectors(plan, layout, memories);
