@@ -87,7 +87,7 @@ for (const kvCache of ['f32', 'f16'] as const) {
       await t.test(`${name}: random mixtures of sequences and chunks`, async (t) => {
         const executor = await load(options, kvCache);
         t.teardown(() => executor.close());
-        const done = new Array<number>(sequences).fill(0);
+        const done = Array.from({ length: sequences }, () => 0);
         let passes = 0;
         let compared = 0;
         while (done.some((count) => count < length)) {
