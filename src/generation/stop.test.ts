@@ -83,7 +83,10 @@ void t.test('law: any text, any stops, any cut agree with the definition', async
 
 void t.test('the work grows with the text, not with the stop strings', async (t) => {
   // A quadratic search would need about 4e9 comparisons here.
-  const matcher = new StopMatcher([`${'a'.repeat(1000)}b`, ...Array.from({ length: 500 }, (_, i) => `${'a'.repeat(i)}c`)]);
+  const matcher = new StopMatcher([
+    `${'a'.repeat(1000)}b`,
+    ...Array.from({ length: 500 }, (_, i) => `${'a'.repeat(i)}c`),
+  ]);
   const started = performance.now();
   let length = 0;
   for (let i = 0; i < 1000; i++) length += matcher.push('a'.repeat(200)).text.length;
