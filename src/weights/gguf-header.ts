@@ -9,7 +9,7 @@ import { dtypeOfId, dtypes } from '../tensor/dtype.ts';
 import type { DType } from '../tensor/dtype.ts';
 import { CheckpointError } from './checkpoint.ts';
 import { ValueError, ValueReader } from './gguf-values.ts';
-import type { ValueType } from './gguf-values.ts';
+import type { TypeLabel } from './gguf-values.ts';
 import { quote } from './quote.ts';
 import { ByteWindow } from './window.ts';
 import type { ByteSource } from './window.ts';
@@ -31,7 +31,7 @@ export interface GgufHeader {
   readonly version: number;
   readonly alignment: number;
   readonly metadata: Metadata;
-  readonly metadataTypes: ReadonlyMap<string, ValueType>;
+  readonly metadataTypes: ReadonlyMap<string, TypeLabel>;
   /** In the order of the file. */
   readonly tensors: readonly GgufTensor[];
   /** Absolute byte where the header ends and where tensor data begins. */
@@ -121,7 +121,7 @@ async function readMetadata(
   const values = new ValueReader(window);
   // No prototype: a key may be called "__proto__".
   const metadata = Object.create(null) as Record<string, MetadataValue>;
-  const metadataTypes = new Map<string, ValueType>();
+  const metadataTypes = new Map<string, TypeLabel>();
   for (let i = 0; i < count; i++) {
     const key = await values.string(maxKeyBytes);
     if (metadataTypes.has(key)) throw damaged(source, `the key ${quote(key)} occurs twice`);

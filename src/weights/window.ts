@@ -23,8 +23,8 @@ const maxHeaderBytes = 128 * 1024 * 1024;
  */
 export class ByteWindow {
   readonly #source: ByteSource;
-  #bytes: Uint8Array = new Uint8Array(0);
-  #view = new DataView(this.#bytes.buffer);
+  #bytes = Buffer.alloc(0);
+  #view = new DataView(new ArrayBuffer(0));
   /** Read position and end of data inside the buffer. */
   #at = 0;
   #end = 0;
@@ -107,7 +107,16 @@ export class ByteWindow {
   /** Invalid UTF-8 survives: see `decodeUtf8`. */
   text(bytes: number): string {
     const at = this.#take(bytes);
-    return decodeUtf8(this.#bytes.subarray(at, at + bytes));
+    return decodeUtf8(this.#bytes, at, at + bytes);
+  }
+
+  /** A string with its length before it, if all of it is present and it has at most `maxBytes`; else nothing happens. */
+  presentString(maxBytes: number): string | undefined {
+    if (!this.has(8)) return undefined;
+    const length = this.size();
+    if (length !== undefined && length <= maxBytes && this.has(length)) return this.text(length);
+    this.#at -= 8;
+    return undefined;
   }
 
   #take(bytes: number): number {
@@ -122,7 +131,7 @@ export class ByteWindow {
     if (this.#bytes.length < capacity) {
       const grown = new Uint8Array(capacity);
       grown.set(unread);
-      this.#bytes = grown;
+      this.#bytes = Buffer.from(grown.buffer);
       this.#view = new DataView(grown.buffer);
     } else this.#bytes.copyWithin(0, this.#at, this.#end);
     this.#base += this.#at;
