@@ -2,11 +2,13 @@
 //
 //   prompt -> ids -> engine ~> ids -> detokenizer -> stop strings -> format -> events
 
-import { ApiError, toFailure } from '../core/errors.ts';
+import { ApiError, invariant, toFailure } from '../core/errors.ts';
 import type { Generate, GenerationEvent, GenerationRequest, Usage } from '../core/generation.ts';
+import type { SubmitOptions } from '../engine/messages.ts';
+import type { Accepted, EngineEvent } from '../engine/client.ts';
 import { Detokenizer } from '../tokenizer/detokenizer.ts';
 import type { FormatEvent, FormatParser } from './formats/format.ts';
-import type { EngineRun, ModelParts, Models } from './models.ts';
+import type { ModelParts, Models } from './models.ts';
 import { writePrompt } from './prompt.ts';
 import { StopMatcher } from './stop.ts';
 
@@ -23,55 +25,44 @@ async function* generate(
   const { parts } = model;
   refuseUnsupported(request);
   const ids = writePrompt(request, parts);
+  // Ends with the caller's signal, and also when we need no more: a stop string was found, or nobody reads.
+  const run = new AbortController();
+  const abort = (): void => run.abort(signal.reason);
   signal.throwIfAborted();
-  const run = await submit(request, ids, parts);
-  const cancel = (): void => run.cancel();
-  signal.addEventListener('abort', cancel);
+  signal.addEventListener('abort', abort);
   try {
-    // The abort may have come while the engine had not answered yet.
-    signal.throwIfAborted();
-    const usage = (completionTokens: number): Usage => ({
-      promptTokens: ids.length,
-      completionTokens,
-      cachedTokens: run.cachedTokens,
-    });
-    yield {
-      type: 'started',
-      model: model.name,
-      fingerprint: parts.fingerprint,
-      seed: request.sampling.seed,
-      usage: usage(0),
-    };
-    yield* follow(run, new ChoiceText(request, parts), usage, signal);
+    const { cachedTokens, events } = await submit(request, ids, parts, run.signal);
+    const usage = (completionTokens: number): Usage => ({ promptTokens: ids.length, completionTokens, cachedTokens });
+    const { seed } = request.sampling;
+    yield { type: 'started', model: model.name, fingerprint: parts.fingerprint, seed, usage: usage(0) };
+    yield* follow(events, new ChoiceText(request, parts), usage);
   } finally {
-    signal.removeEventListener('abort', cancel);
-    run.cancel();
+    signal.removeEventListener('abort', abort);
+    run.abort();
   }
 }
 
 /** The events of one accepted run; `finished` or `failed` is the last. */
 async function* follow(
-  run: EngineRun,
+  engineEvents: AsyncIterable<EngineEvent>,
   text: ChoiceText,
   usage: (completionTokens: number) => Usage,
-  signal: AbortSignal,
 ): AsyncGenerator<GenerationEvent, void, void> {
   try {
-    for await (const event of run.events) {
+    for await (const event of engineEvents) {
       if (event.type === 'tokens') {
         yield* text.push(event.ids);
         if (text.stop === undefined) continue;
       }
       yield* text.end();
-      const reason =
-        text.stop === undefined && event.type === 'finished' && event.cause === 'length' ? 'length' : 'stop';
+      const isCut = text.stop === undefined && event.type === 'finished' && event.cause === 'length';
+      const reason = isCut ? 'length' : 'stop';
       yield { type: 'finished', choice: 0, reason, stop: text.stop, usage: usage(text.tokens) };
       return;
     }
-    // Cancelled from outside: the caller is gone, or the server must stop and says so.
-    yield { type: 'failed', error: toFailure(signal.reason) };
+    invariant(false, 'a run ends with finished or with an error');
   } catch (error) {
-    // Anything else is a defect of ours and not a fact about this run.
+    // Other errors are defects, or the abort of a caller who hears nothing any more.
     if (!(error instanceof ApiError)) throw error;
     yield { type: 'failed', error: toFailure(error) };
   }
@@ -122,10 +113,15 @@ function ofChoice(event: FormatEvent): GenerationEvent {
   return { ...event, choice: 0 };
 }
 
-async function submit(request: GenerationRequest, ids: Int32Array, parts: ModelParts): Promise<EngineRun> {
+async function submit(
+  request: GenerationRequest,
+  ids: Int32Array,
+  parts: ModelParts,
+  signal: AbortSignal,
+): Promise<Accepted> {
   const { engine, tokenizer, contextLength } = parts;
   const room = contextLength - ids.length;
-  return engine.submit(request.id, {
+  const options: SubmitOptions = {
     input: { ids, spans: [] },
     sampling: request.sampling,
     constraint: request.constraint,
@@ -138,7 +134,8 @@ async function submit(request: GenerationRequest, ids: Int32Array, parts: ModelP
     traceId: request.traceId,
     deadlineMs: request.deadlineMs,
     priority: request.priority ?? 0,
-  });
+  };
+  return engine.submit(request.id, options, signal);
 }
 
 /** What the engine would not see and therefore could not refuse itself. */

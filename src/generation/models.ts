@@ -2,41 +2,19 @@
 // does not exist.
 
 import { ApiError, invariant } from '../core/errors.ts';
-import type { FinishCause, SubmitOptions } from '../engine/messages.ts';
+import type { EngineClient } from '../engine/client.ts';
+import type { ChatTemplate } from '../tokenizer/template.ts';
 import type { Tokenizer } from '../tokenizer/tokenizer.ts';
 import type { OutputFormat } from './formats/format.ts';
 
 /** What this room needs of the handle of an engine process. */
-export interface EngineHandle {
-  /** Whether a process with the loaded model is there. */
-  readonly isUp: boolean;
-  /** Resolves when the engine accepted the request; rejects with the `ApiError` that tells why not. */
-  submit(id: string, options: SubmitOptions): Promise<EngineRun>;
-}
-
-export interface EngineRun {
-  /** Prompt tokens that a prefix cache answered. */
-  readonly cachedTokens: number;
-  /** Ends after `finished`, or when cancelled; throws the `ApiError` of a run that failed. May be iterated once. */
-  readonly events: AsyncIterable<RunEvent>;
-  /** Any number of times, also when the run is over. */
-  cancel(): void;
-}
-
-export type RunEvent =
-  | { readonly type: 'tokens'; readonly ids: readonly number[] }
-  | { readonly type: 'finished'; readonly cause: FinishCause };
-
-/** Renders a conversation as the text that the model was trained on; throws the `ApiError` of a template that refuses. */
-export interface PromptTemplate {
-  render(variables: Readonly<Record<string, unknown>>): string;
-}
+export type EngineHandle = Pick<EngineClient, 'state' | 'submit'>;
 
 /** Everything between messages and text for one loaded model. */
 export interface ModelParts {
   readonly engine: EngineHandle;
   readonly tokenizer: Tokenizer;
-  readonly template: PromptTemplate;
+  readonly template: Pick<ChatTemplate, 'render'>;
   readonly format: OutputFormat;
   /** Positions of prompt and answer together. */
   readonly contextLength: number;
@@ -72,7 +50,7 @@ export class ServedModel {
   get state(): ModelState {
     if (this.#failure !== undefined) return 'failed';
     if (this.#parts === undefined) return 'loading';
-    return this.#parts.engine.isUp ? 'ready' : 'engine_down';
+    return this.#parts.engine.state === 'ready' ? 'ready' : 'engine_down';
   }
 
   /** Throws the 503 of a model that cannot answer now. */

@@ -2,7 +2,7 @@
 
 import { ApiError } from '../core/errors.ts';
 import type { GenerationRequest, Prompt } from '../core/generation.ts';
-import type { ContentPart, Message } from '../core/message.ts';
+import type { Message } from '../core/message.ts';
 import { promptIds, withBos } from '../tokenizer/prompt.ts';
 import type { ModelParts } from './models.ts';
 
@@ -23,16 +23,20 @@ export function writePrompt(request: GenerationRequest, model: ModelParts): Int3
 
 function encode(prompt: Prompt, { tokenizer, template }: ModelParts): Int32Array {
   switch (prompt.type) {
-    case 'chat':
-      return promptIds(
-        tokenizer,
-        template.render({
-          ...prompt.template,
-          messages: prompt.messages.map(templateMessage),
-          tools: undefined,
-          add_generation_prompt: true,
-        }),
-      );
+    case 'chat': {
+      refuseMedia(prompt.messages);
+      const { bos, eos } = tokenizer.vocabulary;
+      const textOf = (id: number | undefined): string => (id === undefined ? '' : tokenizer.vocabulary.piece(id));
+      const text = template.render({
+        messages: prompt.messages,
+        tools: prompt.tools,
+        addGenerationPrompt: true,
+        bos: textOf(bos),
+        eos: textOf(eos),
+        variables: prompt.template,
+      });
+      return promptIds(tokenizer, text);
+    }
     case 'text':
       return withBos(tokenizer, tokenizer.encode(prompt.text));
     case 'tokens':
@@ -42,20 +46,14 @@ function encode(prompt: Prompt, { tokenizer, template }: ModelParts): Int32Array
   }
 }
 
-/** As chat templates read messages: the published names, content as one string. */
-function templateMessage(message: Message, index: number): Record<string, unknown> {
-  return {
-    role: message.role,
-    content: message.content.map((part, at) => textOf(part, `messages[${index}].content[${at}]`)).join(''),
-    ...(message.name !== undefined && { name: message.name }),
-    ...(message.reasoning !== undefined && { reasoning_content: message.reasoning }),
-  };
-}
-
-function textOf(part: ContentPart, param: string): string {
-  if (part.type === 'text') return part.text;
-  throw new ApiError('invalid_request', `This model reads text only; the part of type ${part.type} cannot be used.`, {
-    code: 'unsupported_content',
-    param,
-  });
+/** A template could place them, but no engine of this release looks at them. */
+function refuseMedia(messages: readonly Message[]): void {
+  for (const [index, { content }] of messages.entries()) {
+    const at = content.findIndex((part) => part.type !== 'text');
+    if (at < 0) continue;
+    throw new ApiError('invalid_request', `This model reads text only, no parts of type ${content[at].type}.`, {
+      code: 'unsupported_content',
+      param: `messages[${index}].content[${at}]`,
+    });
+  }
 }
