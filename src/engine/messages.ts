@@ -27,12 +27,7 @@ export interface SequenceInput {
   readonly positions?: Int32Array | undefined;
 }
 
-/** What a sequence of a layer keeps between steps; declared by the model, followed by pool, rollback and prefix cache. */
-export type LayerState =
-  | { readonly kind: 'paged' }
-  | { readonly kind: 'window'; readonly tokens: number }
-  | { readonly kind: 'recurrent'; readonly bytes: number }
-  | { readonly kind: 'sharedWith'; readonly layer: number };
+export type { LayerState } from '../model/network.ts';
 
 export type KvCacheType = 'f32' | 'f16' | 'q8_0';
 export type DeviceKind = 'wasm' | 'reference';

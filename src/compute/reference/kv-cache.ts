@@ -1,0 +1,82 @@
+// Keys and values of every layer, in blocks of 64 positions that sequences reach through their block tables. Kept as f32; the
+// narrower cache types are honoured by storing each value as that type would give it back.
+
+import type { BackendPlan, Batch, KvLayer } from '../backend.ts';
+import { blockTokens } from '../backend.ts';
+import { BackendError } from '../error.ts';
+import { invariant } from '../../core/errors.ts';
+import { dequantizeRow } from '../../tensor/dequantize.ts';
+import { quantize } from '../../tensor/quantize.ts';
+
+export interface CachedLayer {
+  /** Values per position: kvHeads * headDim. */
+  readonly width: number;
+  /** [blocks * 64, kvHeads, headDim] each. */
+  readonly k: Float32Array;
+  readonly v: Float32Array;
+}
+
+export class KvCache {
+  readonly #layers = new Map<number, CachedLayer>();
+  readonly #type: BackendPlan['kvCache'];
+  readonly #blocks: number;
+
+  constructor({ kvLayers, kvBlocks, kvCache }: BackendPlan) {
+    this.#type = kvCache;
+    this.#blocks = kvBlocks;
+    for (const spec of kvLayers) {
+      refuseUneven(spec, kvCache);
+      const width = spec.kvHeads * spec.headDim;
+      const values = kvBlocks * blockTokens * width;
+      this.#layers.set(spec.layer, { width, k: new Float32Array(values), v: new Float32Array(values) });
+    }
+  }
+
+  get bytes(): number {
+    let bytes = 0;
+    for (const { k, v } of this.#layers.values()) bytes += k.byteLength + v.byteLength;
+    return bytes;
+  }
+
+  layer(layer: number): CachedLayer {
+    const cached = this.#layers.get(layer);
+    invariant(cached !== undefined, `layer ${layer} has a cache`);
+    return cached;
+  }
+
+  /** k, v: [tokens, kvHeads * headDim] */
+  store(layer: number, k: Float32Array, v: Float32Array, { positions, sequences, blockTables }: Batch): void {
+    const cached = this.layer(layer);
+    const { width } = cached;
+    for (let t = 0; t < positions.length; t++) {
+      const at = this.slot(blockTables[sequences[t]], positions[t]) * width;
+      this.#write(k.subarray(t * width, (t + 1) * width), cached.k.subarray(at, at + width));
+      this.#write(v.subarray(t * width, (t + 1) * width), cached.v.subarray(at, at + width));
+    }
+  }
+
+  /** Row of `k` and `v` that holds a position of the sequence with this block table. */
+  slot(table: Int32Array, position: number): number {
+    const block = table[Math.floor(position / blockTokens)];
+    invariant(block >= 0 && block < this.#blocks, `position ${position} lies in a block of the pool`);
+    return block * blockTokens + (position % blockTokens);
+  }
+
+  clear(): void {
+    this.#layers.clear();
+  }
+
+  #write(row: Float32Array, out: Float32Array): void {
+    if (this.#type === 'f32') return out.set(row);
+    const stored = this.#type === 'f16' ? 'F16' : 'Q8_0';
+    dequantizeRow(stored, quantize(stored, row), out);
+  }
+}
+
+function refuseUneven({ layer, headDim }: KvLayer, type: BackendPlan['kvCache']): void {
+  // One scale per position per 32 dimensions of a head.
+  if (type !== 'q8_0' || headDim % 32 === 0) return;
+  throw new BackendError(
+    `A q8_0 cache needs heads of a multiple of 32; layer ${layer} has ${headDim}. Use f16 or f32.`,
+  );
+}

@@ -1,0 +1,81 @@
+// One sequence on one executor, without an engine: for checking tools, benchmarks and tests.
+
+import type { Backend, BackendPlan, Executor } from '../compute/backend.ts';
+import { blockTokens } from '../compute/backend.ts';
+import type { Model } from './model.ts';
+
+export interface ProbeOptions {
+  readonly kvCache: BackendPlan['kvCache'];
+  /** Most tokens of one forward pass. */
+  readonly batchTokens: number;
+  readonly progress?: (done: number, total: number) => void;
+}
+
+export class Probe {
+  readonly model: Model;
+  readonly executor: Executor;
+  readonly #batchTokens: number;
+  readonly #table: Int32Array;
+  #length = 0;
+
+  static async load(model: Model, backend: Backend, options: ProbeOptions): Promise<Probe> {
+    const blocks = Math.ceil(model.contextLength / blockTokens);
+    const batchTokens = Math.min(options.batchTokens, model.contextLength);
+    const plan: BackendPlan = {
+      weights: model.weights,
+      program: model.program,
+      layers: model.layers,
+      kvLayers: model.kvLayers,
+      kvCache: options.kvCache,
+      kvBlocks: blocks,
+      limits: { tokens: batchTokens, sequences: 1, outputs: batchTokens, blocksPerSequence: blocks },
+    };
+    const executor = await backend.load(plan, options.progress ?? (() => undefined));
+    return new Probe(model, executor, batchTokens, blocks);
+  }
+
+  private constructor(model: Model, executor: Executor, batchTokens: number, blocks: number) {
+    this.model = model;
+    this.executor = executor;
+    this.#batchTokens = batchTokens;
+    this.#table = Int32Array.from({ length: blocks }, (_, block) => block);
+  }
+
+  /** Positions so far. */
+  get length(): number {
+    return this.#length;
+  }
+
+  /** Appends tokens; the logits after each token whose index in `ids` is wanted, as copies. */
+  async feed(ids: readonly number[], wanted: readonly number[]): Promise<Float32Array[]> {
+    const rows = new Map<number, Float32Array>();
+    for (let start = 0; start < ids.length; start += this.#batchTokens) {
+      const part = ids.slice(start, start + this.#batchTokens);
+      const outputs = [...part.keys()].filter((i) => wanted.includes(start + i));
+      const logits = await this.executor.forward({
+        ids: Int32Array.from(part),
+        positions: Int32Array.from(part, (_, i) => this.#length + i),
+        sequences: new Int32Array(part.length),
+        blockTables: [this.#table],
+        outputs: Int32Array.from(outputs),
+      });
+      const width = this.model.config.vocabularySize;
+      outputs.forEach((i, row) => rows.set(start + i, logits.slice(row * width, (row + 1) * width)));
+      this.#length += part.length;
+    }
+    return wanted.map((index) => rows.get(index) ?? unreachable(index));
+  }
+
+  /** Forgets all positions from `length` on. */
+  rewind(length: number): void {
+    this.#length = Math.min(this.#length, length);
+  }
+
+  async close(): Promise<void> {
+    await this.executor.close();
+  }
+}
+
+function unreachable(index: number): never {
+  throw new RangeError(`there is no token ${index} whose logits could be wanted`);
+}
