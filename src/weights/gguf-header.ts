@@ -75,11 +75,12 @@ async function parse(window: ByteWindow, source: ByteSource): Promise<GgufHeader
 }
 
 async function readVersion(window: ByteWindow, source: ByteSource): Promise<number> {
-  if (source.size < 24) throw await notGguf(window, source);
-  await window.ensure(8);
-  const magic = window.u32();
+  if (source.size < 4) throw await notGguf(window, source);
+  await window.ensure(4);
+  // "GGUF", first byte lowest.
+  if (window.u32() !== 0x4655_4747) throw await notGguf(new ByteWindow(source), source);
+  await window.ensure(4);
   const version = window.u32();
-  if (magic !== 0x4655_4747) throw await notGguf(new ByteWindow(source), source);
   if (version === 2 || version === 3) return version;
   if (version !== 0 && (version & 0xffff) === 0) {
     throw new CheckpointError(
