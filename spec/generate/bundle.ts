@@ -2,7 +2,8 @@
 // null, and null means that it was left out. Clients serialise empty fields that way, so no single field has to remember it.
 
 import type { Document, Schema } from './schema.ts';
-import { bodySchema, children, isNull, jsonTypes, operationsOf, reachable, referredName, SpecError } from './schema.ts';
+import { bodySchema, children, jsonTypes, operationsOf, reachable, referredName, SpecError } from './schema.ts';
+import { tagOf } from './unions.ts';
 
 /** A new document; the given one stays as it is. */
 export function bundle(source: Document): Document {
@@ -16,15 +17,15 @@ export function bundle(source: Document): Document {
   );
   const changed = new Set<string>();
   const visit = (schema: Schema, name: string): void => {
-    const { properties, required } = schema;
-    for (const [key, property] of Object.entries(properties ?? {})) {
+    const { properties = {}, required } = schema;
+    for (const [key, property] of Object.entries(properties)) {
       if (required?.includes(key) || acceptsNull(property, source)) continue;
-      properties![key] = withNull(property);
+      properties[key] = withNull(property);
       changed.add(name);
     }
     children(schema).forEach((child) => visit(child, name));
   };
-  for (const name of sent) visit(document.components.schemas[name]!, name);
+  for (const name of sent) visit(document.components.schemas[name], name);
   bodies.forEach((body) => visit(body, 'a request body'));
   for (const name of changed) {
     if (!answered.has(name)) continue;
@@ -40,7 +41,7 @@ function responseSchemas(responses: object): Schema[] {
   const found: Schema[] = [];
   const collect = (value: unknown): void => {
     if (typeof value !== 'object' || value === null) return;
-    if (referredName(value as Schema) !== undefined) found.push(value as Schema);
+    if (referredName(value) !== undefined) found.push(value);
     Object.values(value).forEach(collect);
   };
   collect(responses);
@@ -53,15 +54,11 @@ function acceptsNull(schema: Schema, document: Document): boolean {
 
 /** The same schema, or null. */
 export function withNull(schema: Schema): Schema {
-  const { $ref, const: constant, enum: values, type, anyOf, oneOf, ...rest } = schema;
-  if ($ref !== undefined) return { ...rest, anyOf: [{ $ref }, { type: 'null' }] };
-  if (anyOf !== undefined) return anyOf.some(isNull) ? schema : { ...rest, anyOf: [...anyOf, { type: 'null' }] };
-  if (oneOf !== undefined) {
-    const { discriminator, ...outside } = rest;
-    return { ...outside, anyOf: [{ oneOf, ...(discriminator && { discriminator }) }, { type: 'null' }] };
-  }
-  const types = type === undefined ? [] : Array.isArray(type) ? type : [type];
-  if (types.includes('null')) return schema;
+  const { const: constant, enum: values, type, anyOf, oneOf, ...rest } = schema;
+  if (schema.$ref !== undefined || tagOf(schema) !== undefined) return wrapped(schema);
+  const branches = anyOf ?? oneOf;
+  if (branches !== undefined) return { ...rest, anyOf: [...branches, { type: 'null' }] };
+  const types = type === undefined ? [] : [type].flat();
   const choice = values ?? (constant === undefined ? undefined : [constant]);
   return {
     ...(types.length > 0 && { type: [...types, 'null'] }),
@@ -69,3 +66,13 @@ export function withNull(schema: Schema): Schema {
     ...rest,
   };
 }
+
+/** `{ anyOf: [schema, null] }`, with what is said about the property left outside. */
+function wrapped(schema: Schema): Schema {
+  const entries = Object.entries(schema);
+  const outside = entries.filter(([key]) => propertyNotes.has(key));
+  const inside = entries.filter(([key]) => !propertyNotes.has(key));
+  return { ...Object.fromEntries(outside), anyOf: [Object.fromEntries(inside), { type: 'null' }] };
+}
+
+const propertyNotes = new Set('description deprecated default x-support x-accepts x-reason x-expects'.split(' '));

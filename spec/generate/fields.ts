@@ -53,9 +53,9 @@ export class FieldPlans {
     if (!this.#names.has(name)) {
       // A schema that contains itself finds no plan of its own here: its inner values count as free-form.
       this.#names.set(name, undefined);
-      const plan = this.plan(resolve(this.#document.components.schemas[name]!, this.#document), name);
+      const plan = this.plan(resolve(this.#document.components.schemas[name], this.#document), name);
       if (plan === undefined) return undefined;
-      const constant = `${name[0]!.toLowerCase()}${name.slice(1)}Fields`;
+      const constant = `${name[0].toLowerCase()}${name.slice(1)}Fields`;
       this.#constants.push(`const ${constant}: FieldPlan = ${plan};`);
       this.#names.set(name, constant);
     }
@@ -73,25 +73,15 @@ export class FieldPlans {
   }
 
   #field(property: Schema, place: string): string {
-    const support = property['x-support'];
-    switch (support) {
-      case 'honoured':
-      case 'echoed': {
-        const inner = this.plan({ ...property, 'x-support': undefined } as Schema, place);
-        return `{ support: '${support}'${inner === undefined ? '' : `, inner: ${inner}`} }`;
-      }
-      case 'refused': {
-        const accepts = [
-          null,
-          ...(property.default === undefined ? [] : [property.default]),
-          ...(property['x-accepts'] ?? []),
-        ];
-        const reason = JSON.stringify(reasonOf(property, place));
-        return `{ support: 'refused', accepts: ${JSON.stringify(accepts)}, reason: ${reason} }`;
-      }
-      default:
-        throw new SpecError(place, 'has no x-support (honoured, echoed or refused)');
+    const { 'x-support': support, ...schema } = property;
+    if (support === undefined) throw new SpecError(place, 'has no x-support (honoured, echoed or refused)');
+    if (support !== 'refused') {
+      const inner = this.plan(schema, place);
+      return `{ support: '${support}'${inner === undefined ? '' : `, inner: ${inner}`} }`;
     }
+    const accepts = [...(property.default === undefined ? [] : [property.default]), ...(property['x-accepts'] ?? [])];
+    const reason = JSON.stringify(reasonOf(property, place));
+    return `{ support: 'refused', accepts: ${JSON.stringify(accepts)}, reason: ${reason} }`;
   }
 }
 

@@ -1,8 +1,12 @@
 // What a schema accepts, in words that end the sentence "temperature must be ...". Null is never named: it is accepted wherever a
 // field is optional.
 
-import type { Document, Schema } from './schema.ts';
+import type { Document, JsonType, Schema } from './schema.ts';
 import { isNull, resolve } from './schema.ts';
+import { tagOf } from './unions.ts';
+
+/** The phrase of a schema without any demand. */
+export const anything = 'any value';
 
 export function phrase(schema: Schema, document: Document): string {
   if (schema['x-expects'] !== undefined) return schema['x-expects'];
@@ -10,32 +14,24 @@ export function phrase(schema: Schema, document: Document): string {
   if (plain['x-expects'] !== undefined) return plain['x-expects'];
   const values = plain.enum ?? (plain.const === undefined ? undefined : [plain.const]);
   if (values !== undefined) return oneOf(values.filter((value) => value !== null));
+  if (tagOf(plain) !== undefined) return plain.title === undefined ? 'an object' : `a ${plain.title} (an object)`;
   const branches = plain.anyOf?.filter((branch) => !isNull(branch));
   if (branches !== undefined) return joined(branches.map((branch) => phrase(branch, document)));
-  if (plain.oneOf !== undefined) return plain.title === undefined ? 'an object' : `a ${plain.title} (an object)`;
   const types = [plain.type ?? []].flat().filter((type) => type !== 'null');
-  if (types.length === 0) return plain.type === undefined ? 'any value' : 'null';
-  return joined(types.map((type) => typed({ ...plain, type }, document)));
+  if (types.length === 0) return plain.type === undefined ? anything : 'null';
+  return joined(types.map((type) => typed[type](plain, document)));
 }
 
-function typed(schema: Schema, document: Document): string {
-  switch (schema.type) {
-    case 'boolean':
-      return 'true or false';
-    case 'integer':
-      return `an integer${bounds(schema)}`;
-    case 'number':
-      return `a number${bounds(schema)}`;
-    case 'string':
-      return withPattern(schema, `a ${(schema.minLength ?? 0) === 1 ? 'non-empty ' : ''}string${length(schema)}`);
-    case 'array':
-      return `a ${(schema.minItems ?? 0) === 1 ? 'non-empty ' : ''}list${count(schema)}${elements(schema, document)}`;
-    case 'object':
-      return `an object${entries(schema)}`;
-    default:
-      return 'null';
-  }
-}
+const typed: Record<JsonType, (schema: Schema, document: Document) => string> = {
+  null: () => 'null',
+  boolean: () => 'true or false',
+  integer: (schema) => `an integer${bounds(schema)}`,
+  number: (schema) => `a number${bounds(schema)}`,
+  string: (schema) => `a ${schema.minLength === 1 ? 'non-empty ' : ''}string${length(schema)}${pattern(schema)}`,
+  array: (schema, document) =>
+    `a ${schema.minItems === 1 ? 'non-empty ' : ''}list${count(schema)} ${elements(schema, document)}`,
+  object: (schema) => `an object${entries(schema)}`,
+};
 
 function bounds({ minimum, maximum, exclusiveMinimum, exclusiveMaximum }: Schema): string {
   if (minimum !== undefined && maximum !== undefined) return ` between ${digits(minimum)} and ${digits(maximum)}`;
@@ -60,8 +56,8 @@ function length({ minLength = 0, maxLength }: Schema): string {
   return limits.length === 0 ? '' : ` of ${limits.join(' and ')} characters`;
 }
 
-function withPattern({ pattern }: Schema, words: string): string {
-  return pattern === undefined ? words : `${words} that matches ${pattern}`;
+function pattern({ pattern }: Schema): string {
+  return pattern === undefined ? '' : ` that matches ${pattern}`;
 }
 
 function count({ minItems = 0, maxItems }: Schema): string {
@@ -70,28 +66,23 @@ function count({ minItems = 0, maxItems }: Schema): string {
 }
 
 function elements({ items }: Schema, document: Document): string {
-  return ` ${items === undefined ? 'values' : plural(items, document)}`;
-}
-
-function plural(schema: Schema, document: Document): string {
-  const plain = resolve(schema, document);
+  if (items === undefined) return 'values';
+  const plain = resolve(items, document);
   if (plain.title !== undefined) return `${plain.title}s`;
   const types = [plain.type ?? []].flat();
   if (types.length !== 1) return 'values';
-  switch (types[0]) {
-    case 'string':
-      return plain.minLength === 1 ? 'non-empty strings' : 'strings';
-    case 'integer':
-    case 'number':
-    case 'object':
-    case 'boolean':
-      return `${types[0]}s`;
-    case 'array':
-      return 'lists';
-    default:
-      return 'values';
-  }
+  return `${types[0] === 'string' && plain.minLength === 1 ? 'non-empty ' : ''}${plural[types[0]]}`;
 }
+
+const plural: Record<JsonType, string> = {
+  null: 'nulls',
+  boolean: 'booleans',
+  integer: 'integers',
+  number: 'numbers',
+  string: 'strings',
+  array: 'lists',
+  object: 'objects',
+};
 
 function entries({ maxProperties }: Schema): string {
   return maxProperties === undefined ? '' : ` with at most ${maxProperties} keys`;

@@ -93,7 +93,7 @@ function checkUse(document: Document): void {
   const roots: Schema[] = [];
   const collect = (value: unknown): void => {
     if (typeof value !== 'object' || value === null) return;
-    if (referredName(value as Schema) !== undefined) roots.push(value as Schema);
+    if (referredName(value) !== undefined) roots.push(value);
     Object.values(value).forEach(collect);
   };
   collect(document.paths);
@@ -108,7 +108,7 @@ const keywords = new Set(
   (
     '$ref type title description deprecated default const enum minimum maximum exclusiveMinimum exclusiveMaximum minLength maxLength ' +
     'pattern minItems maxItems items required properties additionalProperties maxProperties propertyNames not anyOf oneOf ' +
-    'discriminator x-support x-accepts x-reason x-expects'
+    'discriminator x-tag x-support x-accepts x-reason x-expects'
   ).split(' '),
 );
 

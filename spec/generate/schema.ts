@@ -31,6 +31,8 @@ export interface Schema {
   anyOf?: Schema[];
   oneOf?: Schema[];
   discriminator?: { propertyName: string };
+  /** On `anyOf`: the property that tells the branches apart when it may be missing or open, so that `discriminator` would be wrong. */
+  'x-tag'?: string;
   /** What is done with this property (or with a value of this kind): see spec/README.md. */
   'x-support'?: Support;
   /** Values of a refused property that are harmless beside null and the default. */

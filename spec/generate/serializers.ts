@@ -9,7 +9,7 @@ import { isNull, referredName, resolve, SpecError } from './schema.ts';
 export function serializerCode(schemas: Readonly<Record<string, Schema>>, document: Document): string {
   const functions = Object.entries(schemas).map(([name, schema]) => {
     if (isFreeForm(resolve(schema, document))) return `export const ${name} = (value) => JSON.stringify(value);`;
-    const code = build(inline(schema, document, []) as never, { mode: 'standalone' }) as unknown as string;
+    const code = build(inline(schema, document, []), { mode: 'standalone' });
     // The library writes a CommonJS module; here it is the body of a function.
     return `export const ${name} = ((module) => {${code}\nreturn module.exports;\n})({});`;
   });

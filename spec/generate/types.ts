@@ -1,6 +1,6 @@
 // Component schemas -> TypeScript. Data is readonly; an optional property of a request may be null, as bundle.ts has written into its schema.
 
-import type { Document, Schema } from './schema.ts';
+import type { Document, JsonType, Schema } from './schema.ts';
 import { referredName } from './schema.ts';
 
 /** One exported type per component schema, in the order of the document. */
@@ -27,25 +27,15 @@ export function typeText(schema: Schema, indent = ''): string {
   if (schema.const !== undefined) return JSON.stringify(schema.const);
   if (schema.enum !== undefined) return union(schema.enum.map((value) => JSON.stringify(value)));
   if (schema.type === undefined) return 'unknown';
-  return union([schema.type].flat().map((type) => simpleType({ ...schema, type }, indent)));
+  return union([schema.type].flat().map((type) => simpleType(schema, type, indent)));
 }
 
-function simpleType(schema: Schema, indent: string): string {
-  switch (schema.type) {
-    case 'string':
-    case 'boolean':
-    case 'number':
-    case 'null':
-      return schema.type;
-    case 'integer':
-      return 'number';
-    case 'array': {
-      const items = schema.items === undefined ? 'unknown' : typeText(schema.items, indent);
-      return `readonly ${/^[\w.]+$/.test(items) ? items : `(${items})`}[]`;
-    }
-    default:
-      return objectType(schema, indent);
-  }
+function simpleType(schema: Schema, type: JsonType, indent: string): string {
+  if (type === 'object') return objectType(schema, indent);
+  if (type === 'integer') return 'number';
+  if (type !== 'array') return type;
+  const items = schema.items === undefined ? 'unknown' : typeText(schema.items, indent);
+  return `readonly ${/^\w+$/.test(items) ? items : `(${items})`}[]`;
 }
 
 function objectType({ properties, required, additionalProperties }: Schema, indent: string): string {

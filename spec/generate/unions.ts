@@ -24,9 +24,20 @@ export interface TaggedUnion {
 
 /** `undefined` for a schema that is no union. */
 export function unionOf(schema: Schema, document: Document): TypedUnion | TaggedUnion | undefined {
-  if (schema.oneOf !== undefined) return taggedUnion(schema.oneOf, schema, document);
-  if (schema.anyOf !== undefined) return typedUnion(schema.anyOf, document);
-  return undefined;
+  const branches = schema.anyOf ?? schema.oneOf;
+  if (branches === undefined) return undefined;
+  const tag = tagOf(schema);
+  if (tag === undefined) return typedUnion(branches, document);
+  const union = taggedUnion(branches, tag, document);
+  if (schema['x-tag'] === undefined && (union.otherwise !== undefined || union.untagged !== undefined)) {
+    throw new SpecError('discriminator', `${tag} is open or may be missing in a branch: use anyOf with x-tag`);
+  }
+  return union;
+}
+
+/** The property by which the branches of a union are told apart. */
+export function tagOf(schema: Schema): string | undefined {
+  return schema['x-tag'] ?? schema.discriminator?.propertyName;
 }
 
 function typedUnion(schemas: readonly Schema[], document: Document): TypedUnion {
@@ -35,19 +46,17 @@ function typedUnion(schemas: readonly Schema[], document: Document): TypedUnion 
     .map((schema) => ({ types: [...(jsonTypes(schema, document) ?? [])], schema }));
   const seen = new Set<JsonType>();
   for (const { types } of branches) {
-    if (types.length === 0) throw new SpecError('anyOf', 'a branch without a type cannot be told from the others');
+    if (types.length === 0) throw new SpecError('union', 'a branch without a type cannot be told from the others');
     for (const type of types) {
-      if (seen.has(type)) throw new SpecError('anyOf', `two branches take ${type}: use oneOf with a discriminator`);
+      if (seen.has(type))
+        throw new SpecError('union', `two branches take ${type}: name the tag (x-tag or discriminator)`);
       seen.add(type);
     }
   }
   return { kind: 'typed', nullable: schemas.some(isNull) || seen.has('null'), branches };
 }
 
-function taggedUnion(schemas: readonly Schema[], schema: Schema, document: Document): TaggedUnion {
-  const tag = schema.discriminator?.propertyName;
-  if (tag === undefined)
-    throw new SpecError('oneOf', 'has no discriminator: name the tag, or use anyOf with distinct types');
+function taggedUnion(schemas: readonly Schema[], tag: string, document: Document): TaggedUnion {
   const branches: { values: string[]; schema: Schema }[] = [];
   let otherwise: Schema | undefined;
   let untagged: Schema | undefined;
@@ -55,19 +64,19 @@ function taggedUnion(schemas: readonly Schema[], schema: Schema, document: Docum
   for (const branch of schemas) {
     const plain = resolve(branch, document);
     const property = plain.properties?.[tag];
-    if (property === undefined) throw new SpecError('oneOf', `a branch has no property ${tag}`);
+    if (property === undefined) throw new SpecError(`union by ${tag}`, `a branch has no property ${tag}`);
     if (plain.required?.includes(tag) !== true) {
-      if (untagged !== undefined) throw new SpecError('oneOf', `two branches take values without ${tag}`);
+      if (untagged !== undefined) throw new SpecError(`union by ${tag}`, `two branches take values without ${tag}`);
       untagged = branch;
     }
     const values = tagValues(property);
     if (values === undefined) {
-      if (otherwise !== undefined) throw new SpecError('oneOf', `two branches take any ${tag}`);
+      if (otherwise !== undefined) throw new SpecError(`union by ${tag}`, `two branches take any ${tag}`);
       otherwise = branch;
       continue;
     }
     for (const value of values) {
-      if (seen.has(value)) throw new SpecError('oneOf', `two branches take ${tag} ${value}`);
+      if (seen.has(value)) throw new SpecError(`union by ${tag}`, `two branches take ${tag} ${value}`);
       seen.add(value);
     }
     branches.push({ values, schema: branch });

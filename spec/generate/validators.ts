@@ -3,7 +3,7 @@
 
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import standalone from 'ajv/dist/standalone/index.js';
-import { phrase } from './phrases.ts';
+import { anything, phrase } from './phrases.ts';
 import type { Document, Schema } from './schema.ts';
 import { reachable, referredName, resolve } from './schema.ts';
 import type { TaggedUnion, TypedUnion } from './unions.ts';
@@ -14,7 +14,7 @@ export function validatorCode(schemas: Readonly<Record<string, Schema>>, documen
   const ajv = newAjv();
   const $defs: Record<string, object> = {};
   for (const name of reachable(Object.values(schemas), document)) {
-    $defs[name] = rewrite(document.components.schemas[name]!, document);
+    $defs[name] = rewrite(document.components.schemas[name], document);
   }
   ajv.addSchema({ $id: '/spec', $defs });
   const exported: Record<string, string> = {};
@@ -65,12 +65,13 @@ function rewrite(schema: Schema, document: Document, expects: string = phrase(sc
   const union = unionOf(schema, document);
   if (union?.kind === 'tagged') return taggedChoice(union, document, expects);
   if (union?.kind === 'typed') return typedChoice(union, document, expects);
+  const said = expects === anything ? {} : { expects };
   const inner = (child: Schema): object => rewrite(child, document);
   const { properties, items, additionalProperties, propertyNames } = schema;
   const kept = Object.fromEntries(Object.entries(schema).filter(([key]) => assertions.has(key)));
   return {
     ...kept,
-    expects,
+    ...said,
     ...(properties && {
       properties: Object.fromEntries(Object.entries(properties).map(([key, value]) => [key, inner(value)])),
     }),
@@ -97,7 +98,7 @@ function typedChoice(union: TypedUnion, document: Document, expects: string): ob
     allOf: union.branches.map(({ types, schema }) => {
       // Words for the whole, as a string of the wrong length could also become a list.
       const words = referredName(schema) === undefined && !types.includes('object') ? expects : undefined;
-      return { if: { type: types }, then: rewrite(schema, document, words) };
+      return conditional({ type: types }, rewrite(schema, document, words));
     }),
   };
 }
@@ -120,13 +121,23 @@ function taggedChoice(union: TaggedUnion, document: Document, expects: string): 
           },
         }
       : rewrite(otherwise, document);
-  for (const { values, schema } of [...branches].reverse()) {
+  for (const { values, schema } of branches.toReversed()) {
     const isThis = { type: 'object', required: [tag], properties: { [tag]: { enum: values } } };
-    choice = { if: isThis, then: rewrite(schema, document), else: choice };
+    choice = conditional(isThis, rewrite(schema, document), choice);
   }
   if (untagged !== undefined) {
     const has = { type: 'object', required: [tag], properties: { [tag]: { not: { type: 'null' } } } };
-    choice = { if: has, then: choice, else: rewrite(untagged, document) };
+    choice = conditional(has, choice, rewrite(untagged, document));
   }
-  return { type: 'object', expects, ...choice };
+  return { type: 'object', ...choice, expects };
+}
+
+/** The three keywords of JSON Schema. */
+function conditional(test: object, consequence: object, alternative?: object): object {
+  return Object.fromEntries([
+    ['if', test],
+    // oxlint-disable-next-line unicorn/no-thenable -- a keyword, nobody awaits a schema
+    ['then', consequence],
+    ...(alternative === undefined ? [] : [['else', alternative]]),
+  ]);
 }

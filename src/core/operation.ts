@@ -45,8 +45,8 @@ export type Validate = (value: unknown) => Violation | undefined;
 
 /**
  * What is done with a known field. `honoured`: it has its effect. `echoed`: validated, kept where the answer shows it, cannot change
- * the result. `refused`: anything but the values in `accepts` (null, the default, other harmless ones) is answered with 400
- * `unsupported_parameter`; `reason` is the sentence that ends its message.
+ * the result. `refused`: anything but null and the values in `accepts` (the default and other harmless ones) is answered with 400
+ * `unsupported_parameter`; `reason` is the sentence that says why and what to do instead.
  */
 export type FieldSupport =
   | { readonly support: 'honoured' | 'echoed'; readonly inner?: FieldPlan | undefined }
