@@ -1,13 +1,13 @@
 // One request of `node:http` and its answer, as an `Exchange`.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { lingerIdleMs } from './node-refusal.ts';
+import type { Linger } from './node-refusal.ts';
 import { BodyError, type Exchange, type Headers } from './transport.ts';
 
 export interface NodeExchangeOptions {
   /** The client waits for `100 Continue` before it sends its body. */
   readonly expectsContinue: boolean;
-  readonly lingerMs: number;
+  readonly linger: Linger;
   /** Whether the connection ends with this answer. */
   readonly isClosing: () => boolean;
 }
@@ -179,9 +179,11 @@ export class NodeExchange implements Exchange {
       this.#response.end();
     };
     const stir = (): void => void idle.refresh();
-    const idle = setTimeout(finish, Math.min(this.#options.lingerMs, lingerIdleMs));
-    const total = setTimeout(finish, this.#options.lingerMs);
+    const idle = setTimeout(finish, this.#options.linger.idleMs);
+    const total = setTimeout(finish, this.#options.linger.totalMs);
     request.on('data', stir);
+    // Reading a body that grew too large has paused it.
+    request.resume();
     request.once('end', finish);
     request.once('close', finish);
   }

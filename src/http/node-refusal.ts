@@ -4,14 +4,17 @@ import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Refusal } from './transport.ts';
 
-/** Longest silence of a refused sender before its socket is closed (nginx's lingering_timeout). */
-export const lingerIdleMs = 5_000;
+/** How long a refused sender is listened to: in all, and in silence. */
+export interface Linger {
+  readonly totalMs: number;
+  readonly idleMs: number;
+}
 
 /**
  * Writes the answer, closes our side and goes on reading for a while: closing a socket with unread bytes makes the kernel
  * send a reset, and the client would lose the answer.
  */
-export function refuseSocket(socket: Socket, status: number, refusal: Refusal, lingerMs: number): void {
+export function refuseSocket(socket: Socket, status: number, refusal: Refusal, linger: Linger): void {
   const body = Buffer.from(refusal.body);
   const head = [
     `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Error'}`,
@@ -22,7 +25,12 @@ export function refuseSocket(socket: Socket, status: number, refusal: Refusal, l
   ];
   socket.on('error', () => socket.destroy());
   socket.end(Buffer.concat([Buffer.from(`${head.join('\r\n')}\r\n\r\n`, 'latin1'), body]));
-  socket.resume();
-  const timer = setTimeout(() => socket.destroy(), Math.min(lingerMs, lingerIdleMs));
-  socket.once('close', () => clearTimeout(timer));
+  const giveUp = (): void => void socket.destroy();
+  const total = setTimeout(giveUp, linger.totalMs);
+  const idle = setTimeout(giveUp, linger.idleMs);
+  socket.on('data', () => idle.refresh());
+  socket.once('close', () => {
+    clearTimeout(total);
+    clearTimeout(idle);
+  });
 }

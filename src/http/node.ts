@@ -9,7 +9,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { silentLog, type Log } from '../core/log.ts';
 import { NodeExchange } from './node-exchange.ts';
-import { refuseSocket } from './node-refusal.ts';
+import { refuseSocket, type Linger } from './node-refusal.ts';
 import type { Exchange, ListenOptions, Transport } from './transport.ts';
 
 export interface NodeTransportOptions {
@@ -22,8 +22,10 @@ export interface NodeTransportOptions {
   readonly requestTimeoutMs?: number;
   /** How often the two above are looked at. */
   readonly timeoutCheckMs?: number;
-  /** How long a sender that still sends is listened to after its request was refused. */
+  /** How long a sender that still sends is listened to after its request was refused (nginx's lingering_time: 30 s), */
   readonly lingerMs?: number;
+  /** and how long it may be silent meanwhile (lingering_timeout: 5 s). */
+  readonly lingerIdleMs?: number;
 }
 
 /** Requests of one connection that may wait behind the one being answered; a client that sends more is cut off. */
@@ -40,6 +42,7 @@ interface Connection {
 export class NodeTransport implements Transport {
   readonly name = 'http';
   readonly #options: NodeTransportOptions;
+  readonly #linger: Linger;
   readonly #connections = new Map<Duplex, Connection>();
   #server: Server | undefined;
   #listening: ListenOptions | undefined;
@@ -49,6 +52,7 @@ export class NodeTransport implements Transport {
 
   constructor(options: NodeTransportOptions = {}) {
     this.#options = options;
+    this.#linger = { totalMs: options.lingerMs ?? 30_000, idleMs: options.lingerIdleMs ?? 5_000 };
   }
 
   listen(options: ListenOptions, handle: (exchange: Exchange) => void): Promise<number> {
@@ -93,15 +97,15 @@ export class NodeTransport implements Transport {
     });
   }
 
-  close(): Promise<void> {
+  async close(): Promise<void> {
     const server = this.#server;
-    if (server === undefined) return Promise.resolve();
+    if (server === undefined) return;
     this.#server = undefined;
-    return new Promise((resolve) => {
-      // Called back once the last socket is closed, also when `drain()` has stopped the listening before.
-      server.close(() => resolve());
-      for (const { socket } of this.#connections.values()) socket.destroy();
-    });
+    const sockets = [...this.#connections.keys()];
+    const closed = sockets.map((socket) => new Promise((resolve) => void socket.once('close', resolve)));
+    closed.push(new Promise((resolve) => void server.close(resolve)));
+    for (const socket of sockets) socket.destroy();
+    await Promise.all(closed);
   }
 
   #connected(socket: Socket): void {
@@ -126,8 +130,8 @@ export class NodeTransport implements Transport {
     }
     const exchange = new NodeExchange(request, response, {
       expectsContinue,
-      lingerMs: this.#options.lingerMs ?? 30_000,
-      isClosing: () => this.#draining || connection.refusedWith !== undefined,
+      linger: this.#linger,
+      isClosing: () => this.#draining,
     });
     response.once('finish', () => this.#finished(connection));
     if (connection.current === undefined) {
@@ -152,6 +156,8 @@ export class NodeTransport implements Transport {
 
   /** What the parser could not read, what took too long, and sockets that broke. */
   #clientError(error: NodeJS.ErrnoException, socket: Duplex): void {
+    // A refused sender that still sends makes the parser fail again and again; nobody minds.
+    if (this.#connections.get(socket)?.refusedWith !== undefined && error.code !== 'ECONNRESET') return;
     if (error.code === 'ECONNRESET' || !socket.writable) socket.destroy();
     else if (error.code === 'HPE_HEADER_OVERFLOW') this.#refuse(socket, 431);
     else if (error.code === 'HPE_CHUNK_EXTENSIONS_OVERFLOW') this.#refuse(socket, 413);
@@ -182,7 +188,7 @@ export class NodeTransport implements Transport {
 
   #writeRefusal(connection: Connection, status: number): void {
     const refusal = this.#listening?.refuse(status) ?? { headers: {}, body: '' };
-    refuseSocket(connection.socket, status, refusal, this.#options.lingerMs ?? 30_000);
+    if (connection.socket.writable) refuseSocket(connection.socket, status, refusal, this.#linger);
   }
 
   #closeIfIdle(connection: Connection): void {
