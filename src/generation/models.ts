@@ -53,6 +53,11 @@ export class ServedModel {
     return this.#parts.engine.state === 'ready' ? 'ready' : 'engine_down';
   }
 
+  /** Positions of prompt and answer together, once that is known. */
+  get contextLength(): number | undefined {
+    return this.#parts?.contextLength;
+  }
+
   /** Throws the 503 of a model that cannot answer now. */
   get parts(): ModelParts {
     if (this.#failure !== undefined)

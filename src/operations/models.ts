@@ -2,7 +2,7 @@
 
 import type { Operations } from '../generated/operations.ts';
 import type { Model } from '../generated/types.ts';
-import { defaultName, type ModelName, type Models, type ModelState } from '../generation/models.ts';
+import type { ModelName, Models, ModelState } from '../generation/models.ts';
 
 type ModelOperations = Pick<Operations, 'listModels' | 'retrieveModel'>;
 
@@ -25,5 +25,13 @@ const statuses: Readonly<Record<ModelState, Model['status']>> = {
 };
 
 function writeModel({ id, model }: ModelName): Model {
-  return { id, object: 'model', created: model.created, owned_by: 'tramontane', status: statuses[model.state] };
+  return {
+    id,
+    object: 'model',
+    created: model.created,
+    owned_by: 'tramontane',
+    status: statuses[model.state],
+    root: model.name,
+    max_model_len: model.contextLength,
+  };
 }

@@ -58,7 +58,7 @@ function sequence(random: (below: number) => number): GenerationEvent[] {
     }
     return [
       ...events,
-      { type: 'finished', choice, reason: random(2) === 0 ? 'stop' : 'length', usage },
+      { type: 'finished', choice, reason: random(2) === 0 ? 'stop' : 'length', usage } satisfies GenerationEvent,
     ];
   });
   const events: GenerationEvent[] = [{ type: 'started', model: 'm', fingerprint: 'fp_1', seed: 1, usage }];
