@@ -4,6 +4,7 @@
 import { blockTokens } from '../compute/backend.ts';
 import { invariant, type Failure } from '../core/errors.ts';
 import type { SamplingParams } from '../core/sampling.ts';
+import { SamplingError } from '../sampling/sampler.ts';
 import { refuse } from './admission.ts';
 import { buildBatch, wantsLogits } from './batch.ts';
 import { BlockPool } from './block-pool.ts';
@@ -12,7 +13,7 @@ import type { ModelRunner } from './runner.ts';
 import { Scheduler } from './scheduler.ts';
 import { Sequence } from './sequence.ts';
 
-/** Chooses token number `index` of an answer from logits [vocabulary], which it may overwrite; depends on nothing else. */
+/** Token number `index` of an answer, from logits [vocabulary] and nothing else. Throws `SamplingError` for NaN and the like. */
 export type Sample = (logits: Float32Array, sampling: SamplingParams, index: number) => number;
 
 export interface EngineOptions {
@@ -108,12 +109,22 @@ export class Engine {
 
   #advance(sequence: Sequence, logits: Float32Array): void {
     const { id, options } = sequence;
-    if (!isUsable(logits)) return this.#fail(sequence, unusableLogits);
-    const token = this.#options.sample(logits, options.sampling, sequence.generated);
+    const token = this.#choose(sequence, logits);
+    if (token === undefined) return this.#fail(sequence, unusableLogits);
     if (options.stopIds.includes(token)) return this.#finish(sequence, 'stop_id');
     sequence.append(token);
     this.#options.emit({ type: 'tokens', id, ids: [token] });
     if (sequence.isFull) this.#finish(sequence, 'length');
+  }
+
+  /** `undefined`: the logits name no distribution, which is the end of this request and of no other. */
+  #choose({ options, generated }: Sequence, logits: Float32Array): number | undefined {
+    try {
+      return this.#options.sample(logits, options.sampling, generated);
+    } catch (error) {
+      if (error instanceof SamplingError) return undefined;
+      throw error;
+    }
   }
 
   #finish(sequence: Sequence, cause: FinishCause): void {
@@ -170,14 +181,4 @@ function deadlineExceeded({ generated, options }: Sequence): Failure {
     message: `The request had ${options.deadlineMs} ms and ran out of them after ${generated} tokens.`,
     code: 'deadline_exceeded',
   };
-}
-
-/** No NaN, no +Infinity, and at least one candidate (a mask may write -Infinity). */
-function isUsable(logits: Float32Array): boolean {
-  let max = -Infinity;
-  for (const value of logits) {
-    if (!(value < Infinity)) return false;
-    if (value > max) max = value;
-  }
-  return max > -Infinity;
 }

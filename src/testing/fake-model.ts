@@ -6,6 +6,7 @@ import { invariant } from '../core/errors.ts';
 import type { SamplingParams } from '../core/sampling.ts';
 import type { SubmitOptions } from '../engine/messages.ts';
 import type { ModelRunner } from '../engine/runner.ts';
+import { SamplingError } from '../sampling/sampler.ts';
 
 export const fakeVocabularySize = 97;
 
@@ -47,6 +48,7 @@ export function fakeRunner(kvBlocks: number, limits = { tokens: Infinity, sequen
 
 /** Greedy at temperature 0; else shifted by a hash of seed and index: enough to see that the right ones arrive. */
 export function fakeSample(logits: Float32Array, { temperature, seed }: SamplingParams, index: number): number {
+  if (Number.isNaN(logits[0])) throw new SamplingError('not a number');
   const best = logits.indexOf(Math.max(...logits));
   return temperature === 0 ? best : (best + mix(mix(start, seed), index)) % poisonId;
 }
