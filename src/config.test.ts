@@ -42,10 +42,17 @@ void t.test('flag before own variable before plain variable before default', asy
 void t.test('values of each kind', async (t) => {
   const args = ['--alias', 'a', '--alias=b', '--ctx', '4096', '--body-limit', '1.5MiB', '--shutdown-timeout', '5'];
   const c = config({
-    args: [...args, '--strict-fields', '--cors-origin', 'https://app.example/', '--transport', 'auto'],
+    args: [
+      ...args,
+      '--strict-fields',
+      '--cors-origins',
+      'https://app.example/,http://localhost:3000',
+      '--transport',
+      'auto',
+    ],
   });
   t.match(c, { aliases: ['a', 'b'], contextLength: 4096, bodyLimitBytes: 1_572_864, shutdownTimeoutMs: 5000 });
-  t.match(c, { strictFields: true, corsOrigins: ['https://app.example'], transport: 'http' });
+  t.match(c, { strictFields: true, corsOrigins: ['https://app.example', 'http://localhost:3000'], transport: 'http' });
   t.same(config({ env: { TRAMONTANE_ALIAS: 'a, b' } }).aliases, ['a', 'b']);
   t.equal(config({ env: { TRAMONTANE_STRICT_FIELDS: 'yes' } }).strictFields, true);
   t.equal(config({ env: { KEEP_ALIVE_INTERVAL: '100' } }).keepAliveMs, 100);

@@ -22,6 +22,7 @@ export interface Config {
   readonly host: string;
   readonly port: number;
   readonly transport: 'http';
+  readonly allowedHosts: readonly string[];
   readonly corsOrigins: readonly string[];
   readonly bodyLimitBytes: number;
   readonly strictFields: boolean;
@@ -85,9 +86,9 @@ const flags: { readonly [K in keyof Config]: Flag<Config[K]> } = {
   aliases: {
     name: 'alias',
     group: 'Model',
-    value: 'NAME',
+    value: 'NAMES',
     isList: true,
-    text: 'one more name for the model; may be repeated',
+    text: 'further names for the model; repeated, or with commas',
     parse: nonEmpty,
     fallback: () => [],
   },
@@ -179,15 +180,25 @@ const flags: { readonly [K in keyof Config]: Flag<Config[K]> } = {
     fallback: () => 'http',
     fallbackText: 'auto',
   },
-  corsOrigins: {
-    name: 'cors-origin',
+  allowedHosts: {
+    name: 'allowed-hosts',
     group: 'Server',
-    value: 'ORIGIN',
+    value: 'NAMES',
     isList: true,
-    text: 'web origin that may read answers, as https://app.example, or * for all; may be repeated',
+    text: 'further host names under which a server on loopback may be asked, or * for all',
+    parse: nonEmpty,
+    fallback: () => [],
+    fallbackText: 'localhost and loopback addresses',
+  },
+  corsOrigins: {
+    name: 'cors-origins',
+    group: 'Server',
+    value: 'ORIGINS',
+    isList: true,
+    text: 'web origins that may use the server besides those of this machine, as https://app.example, or * for all',
     parse: origin,
     fallback: () => [],
-    fallbackText: 'none',
+    fallbackText: 'origins of this machine',
   },
   bodyLimitBytes: {
     name: 'body-limit',

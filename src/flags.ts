@@ -12,7 +12,7 @@ export interface Flag<T> {
   readonly group: string;
   /** Placeholder of the value in --help; none: a switch, which `parse` sees as `true` or `false`. */
   readonly value?: string;
-  /** May be given several times; `parse` sees each, the results become one list. */
+  /** May be given several times, or with commas; `parse` sees each item. */
   readonly isList?: boolean;
   readonly text: string;
   readonly parse: (text: string) => T extends readonly (infer Item)[] ? Item : T;
@@ -76,16 +76,16 @@ export function readFlag(flag: Flag<unknown>, values: Arguments['values'], env: 
       throw error;
     }
   };
+  const read = (texts: readonly string[], source: string): unknown => {
+    if (flag.isList !== true) return parse(texts[texts.length - 1], source);
+    return texts.flatMap((text) => text.split(',')).map((item) => parse(item.trim(), source));
+  };
   const given = values.get(flag.name);
-  if (given !== undefined) {
-    const parsed = given.map((text) => parse(text, `--${flag.name}`));
-    return flag.isList === true ? parsed : parsed.at(-1);
-  }
+  if (given !== undefined) return read(given, `--${flag.name}`);
   for (const name of environmentNames(flag)) {
     const text = env[name];
     // An empty variable counts as unset, as in the shell's ${X:-default}.
-    if (text === undefined || text === '') continue;
-    return flag.isList === true ? text.split(',').map((item) => parse(item.trim(), name)) : parse(text, name);
+    if (text !== undefined && text !== '') return read([text], name);
   }
   return flag.fallback();
 }
