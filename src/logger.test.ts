@@ -28,6 +28,7 @@ void t.test('text: a value cannot forge a line', async (t) => {
     log.info('x', { path: 'a\n03:04:05  listening', list: ['\n'] });
   });
   t.same(more, []);
+  t.match(lines({ format: 'text', level: 'info' }, (log) => log.info('a\r\u001b[2J'))[0], 'a\\r\\u001b[2J');
   t.equal(line.indexOf('\n'), line.length - 1);
 });
 
@@ -36,6 +37,34 @@ void t.test('text: an error is its message, with the stack at level debug only',
     lines({ format: 'text', level }, (log) => log.error('failed', { error: new Error('disk full') }))[0];
   t.equal(at('info'), '03:04:05  error: failed  error="disk full"\n');
   t.match(at('debug'), 'logger.test');
+});
+
+void t.test('text: a request in words', async (t) => {
+  const request = {
+    method: 'POST',
+    path: '/v1/chat/completions',
+    operation: 'createChatCompletion',
+    status: 200,
+    ms: 3300.5,
+  };
+  const facts = {
+    model: 'm',
+    tokensIn: 1240,
+    tokensCached: 1024,
+    firstMs: 210,
+    tokensOut: 96,
+    finish: 'stop',
+    tokensPerSecond: 31.4,
+  };
+  const [long, short] = lines({ format: 'text', level: 'info' }, (log) => {
+    log.with({ requestId: 'req_1' }).info('request', { ...request, bytesIn: 1, bytesOut: 2, ...facts });
+    log.info('request', { method: 'GET', path: '/nowhere\n', status: 404, ms: 0.4, bytesIn: 0, bytesOut: 2 });
+  });
+  t.equal(
+    long,
+    '03:04:05  POST /v1/chat/completions  200  in 1,240 (1,024 cached)  out 96  first 0.21 s  31.4 tok/s  req_1  model=m\n',
+  );
+  t.equal(short, '03:04:05  GET /nowhere\\n  404  0.4 ms\n');
 });
 
 void t.test('json: one object per line with ts, level and msg', async (t) => {

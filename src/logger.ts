@@ -1,5 +1,6 @@
 // The log of the whole process: JSON lines by pino, or lines for people. Never what a prompt or an answer says.
 
+import { accessLine } from './access-line.ts';
 import { pino, type DestinationStream, type Logger } from 'pino';
 import type { LogLevel } from './config.ts';
 import type { Log, LogFields } from './core/log.ts';
@@ -49,13 +50,10 @@ function textLog(least: number, write: (line: string) => void, now: () => Date, 
     (message: string, fields?: LogFields): void => {
       if (levels[level] < least) return;
       const all = { ...bound, ...fields };
-      const name = level === 'info' ? '' : `${level}: `;
-      const words = [
-        time(now()),
-        name + message,
-        ...Object.entries(all).flatMap(([key, value]) => pair(key, value, least)),
-      ];
-      write(`${words.join('  ')}\n`);
+      const { words, rest } = message === 'request' ? accessLine(all) : { words: [message], rest: all };
+      const label = level === 'info' ? '' : `${level}: `;
+      const pairs = Object.entries(rest).flatMap(([key, value]) => pair(key, value, least));
+      write(`${[time(now()), label + printable(words.join('  ')), ...pairs].join('  ')}\n`);
     };
   return {
     debug: at('debug'),
@@ -71,13 +69,15 @@ function time(date: Date): string {
   return `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
 }
 
-/** `key=value`; line feeds and control characters in a value cannot start a line of their own. The stack only at level debug. */
+/** `key=value`. The stack of an error only at level debug. */
 function pair(key: string, value: unknown, least: number): string[] {
   if (value === undefined) return [];
-  if (value instanceof Error) {
-    const text = least <= levels.debug ? (value.stack ?? value.message) : value.message;
-    return [`${key}=${JSON.stringify(text)}`];
-  }
-  const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? typeof value);
-  return [`${key}=${/^[\w./:@+,-]+$/.test(text) || typeof value !== 'string' ? text : JSON.stringify(text)}`];
+  if (value instanceof Error) return pair(key, least <= levels.debug ? value.stack : value.message, least);
+  if (typeof value === 'string' && /^[\w./:@+,-]+$/.test(value)) return [`${key}=${value}`];
+  return [`${key}=${JSON.stringify(value) ?? typeof value}`];
+}
+
+/** What a caller wrote must not start a line of its own, nor move the cursor. */
+function printable(text: string): string {
+  return text.replace(/\p{Cc}/gu, (character) => JSON.stringify(character).slice(1, -1));
 }

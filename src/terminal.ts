@@ -93,7 +93,7 @@ export function startScreen(facts: ScreenFacts, { columns, color }: { columns: n
     `of ${mebibytes(facts.freeBytes)} free`,
   ];
   const names = facts.aliases.length > 0 ? `also ${facts.aliases.join(', ')}` : '';
-  const engineNode = model.node === process.versions.node ? '' : `engine on Node ${model.node}`;
+  const engineNode = model.node === process.version ? '' : `engine on Node ${model.node.replace(/^v/, '')}`;
   const body = '{"messages":[{"role":"user","content":"Hello"}]}';
   return [
     ...pair(`  ${paint(1, title)}`, title.length + 2, runtime, columns),

@@ -15,7 +15,7 @@ export interface Context {
   readonly signal: AbortSignal;
   readonly log: Log;
   /** Adds facts to this request's line in the access log: counts and times, never content. */
-  note(facts: LogFields): void;
+  readonly note: (facts: LogFields) => void;
 }
 
 /** A result that arrives piece by piece; the route's serializer turns each piece into one server-sent event. */

@@ -6,12 +6,13 @@ import { newId } from '../core/ids.ts';
 import { EventStream } from '../core/operation.ts';
 import type { Operations } from '../generated/operations.ts';
 import { chat } from '../protocol/chat/index.ts';
+import { measured } from './measure.ts';
 
 type ChatOperations = Pick<Operations, 'createChatCompletion'>;
 
 export function chatOperations(generate: Generate): ChatOperations {
   return {
-    async createChatCompletion({ body }, { principal, requestId, signal }) {
+    async createChatCompletion({ body }, { principal, requestId, signal, note }) {
       const facts = {
         id: newId('chatcmpl-'),
         created: Math.floor(Date.now() / 1000),
@@ -19,7 +20,7 @@ export function chatOperations(generate: Generate): ChatOperations {
         seed: randomInt(2 ** 32),
         traceId: requestId,
       };
-      const events = generate(chat.read(body, facts), signal);
+      const events = measured(generate(chat.read(body, facts), signal), note);
       if (body.stream !== true) return chat.collect(events, body, facts);
       return new EventStream(chat.stream(events, body, facts));
     },
