@@ -124,7 +124,7 @@ async function readMetadata(
   const metadata = Object.create(null) as Record<string, MetadataValue>;
   const metadataTypes = new Map<string, TypeLabel>();
   for (let i = 0; i < count; i++) {
-    const key = await values.string(maxKeyBytes);
+    const key = await values.string(maxKeyBytes, `the name of key ${i + 1}`);
     if (metadataTypes.has(key)) throw damaged(source, `the key ${quote(key)} occurs twice`);
     try {
       const { type, value } = await values.typed();
@@ -162,7 +162,7 @@ async function readTensorInfos(window: ByteWindow, count: number, source: ByteSo
   const names = new Set<string>();
   const tensors: RawTensor[] = [];
   for (let i = 0; i < count; i++) {
-    const name = await values.string(maxTensorNameBytes);
+    const name = await values.string(maxTensorNameBytes, `the name of tensor ${i + 1}`);
     if (names.has(name)) throw damaged(source, `the tensor ${quote(name)} occurs twice`);
     names.add(name);
     await window.ensure(4);
@@ -239,7 +239,7 @@ function checkCount(
   if (count === undefined || count > cap || count * leastBytes > window.remaining) {
     throw damaged(
       source,
-      `it claims ${count ?? 'over 2^53'} ${of}, more than ${source.size} bytes or this program hold`,
+      `it claims ${count ?? 'over 2^53'} ${of}, more than its ${source.size} bytes can hold or than the ${cap} that are read`,
     );
   }
   return count;
