@@ -78,11 +78,17 @@ async function serve(config: Config, terminal: Terminal): Promise<number> {
     served.loaded(model.parts);
     progress.stop();
     const readyMs = performance.now() - from;
-    const { aliases, name } = served;
-    const cores = cpus().length;
     announce(config, terminal, log, {
-      ...{ version, transport: 'node:http', name, aliases, model: model.info },
-      ...{ freeBytes, cores, host: config.host, url, readyMs },
+      version,
+      transport: 'node:http',
+      name: served.name,
+      aliases: served.aliases,
+      model: model.info,
+      freeBytes,
+      cores: cpus().length,
+      host: config.host,
+      url,
+      readyMs,
     });
   } catch (error) {
     if (server.isStopping) return await stopped;

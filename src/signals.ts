@@ -40,7 +40,10 @@ async function stop({ server, engine, graceMs, log }: StopOptions, signal: NodeJ
     return signal === 'SIGINT' ? exitCodes.interrupted : 0;
   }
   const answers = engine.stats.running + engine.stats.waiting;
-  const what = answers === 0 ? 'stopping' : `finishing ${answers} ${answers === 1 ? 'answer' : 'answers'}, up to ${graceMs / 1000} s`;
+  const what =
+    answers === 0
+      ? 'stopping'
+      : `finishing ${answers} ${answers === 1 ? 'answer' : 'answers'}, up to ${graceMs / 1000} s`;
   log.info(signal === 'SIGINT' ? `${what} · Ctrl-C again stops now` : what);
   await server.drain({ graceMs });
   await engine.shutdown(engineGraceMs);

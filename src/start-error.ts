@@ -43,10 +43,13 @@ export function cannotListen(error: unknown, host: string, port: number): StartE
         cause: error,
       });
     default:
-      return new StartError(`cannot listen on ${host} port ${port}: ${error instanceof Error ? error.message : String(error)}`, {
-        remedy: 'choose another --host or --port',
-        cause: error,
-      });
+      return new StartError(
+        `cannot listen on ${host} port ${port}: ${error instanceof Error ? error.message : String(error)}`,
+        {
+          remedy: 'choose another --host or --port',
+          cause: error,
+        },
+      );
   }
 }
 
