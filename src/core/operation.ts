@@ -1,7 +1,7 @@
 // The border between HTTP and what the server does: an operation is a typed function from a validated request to a result or
 // to a stream of events. It sees neither bytes nor sockets; the generated route table knows the rest.
 
-import type { Log } from './log.ts';
+import type { Log, LogFields } from './log.ts';
 
 /** Who asks. Without configured keys everybody is `anonymous`. */
 export interface Principal {
@@ -14,6 +14,8 @@ export interface Context {
   /** Aborted when the caller is gone or the server must stop. */
   readonly signal: AbortSignal;
   readonly log: Log;
+  /** Adds facts to this request's line in the access log: counts and times, never content. */
+  readonly note: (facts: LogFields) => void;
 }
 
 /** A result that arrives piece by piece; the route's serializer turns each piece into one server-sent event. */

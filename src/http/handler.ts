@@ -80,7 +80,13 @@ export class Handler {
     }
     if (unknown.size > 0) this.#ignore(visit, route, unknown);
 
-    const context: Context = { requestId: visit.requestId, principal, signal, log: visit.log };
+    const context: Context = {
+      requestId: visit.requestId,
+      principal,
+      signal,
+      log: visit.log,
+      note: (facts) => Object.assign(visit.notes, facts),
+    };
     const request = { body, path: parameters, query: query.values };
     const operation = this.#operations.get(route.operationId);
     invariant(operation !== undefined, `operation ${route.operationId} has a handler`);
