@@ -1,14 +1,12 @@
 // A barrier of all compute threads, and the chunk counters. A thread that arrives early spins for a while, then sleeps; the last one
 // wakes the sleepers, if any (measured: 0.1 us spinning, 5 us through the kernel).
 //
-//   sync area:   0 arrived    64 generation    128 sleepers    192.. one chunk counter per record
+//   sync area:   0 arrived    64 generation    128 sleepers    132 spins before sleeping    192.. one chunk counter per record
 
 const GENERATION: usize = 64;
 const SLEEPERS: usize = 128;
+const SPINS: usize = 132;
 export const COUNTERS: usize = 192;
-
-/** Loads before sleeping: some 30 us. */
-const SPINS: i32 = 30000;
 
 /** Waits for all `threads`. The last one also resets the chunk counter at `counter` (0: none). */
 export function barrier(sync: usize, threads: i32, counter: usize): void {
@@ -20,7 +18,8 @@ export function barrier(sync: usize, threads: i32, counter: usize): void {
     if (atomic.load<i32>(sync + SLEEPERS) > 0) atomic.notify(sync + GENERATION, -1);
     return;
   }
-  for (let i = 0; i < SPINS; i++) {
+  const spins = load<i32>(sync + SPINS);
+  for (let i = 0; i < spins; i++) {
     if (atomic.load<i32>(sync + GENERATION) != generation) return;
   }
   atomic.add<i32>(sync + SLEEPERS, 1);

@@ -65,7 +65,8 @@ function quantizationOf({ tensors }: Checkpoint): string {
   // The K recipes differ in what they give to the two projections that suffer most from rounding.
   const sensitive = matrices.filter(({ name }) => /\.(attn_v|attn_qkv|ffn_down|ffn_down_exps)\.weight$/.test(name));
   const uses = (other: DType): boolean => sensitive.some((tensor) => tensor.dtype === other);
-  if (mix.length === 1) return dtype;
+  const isRecipe = mix.filter((share) => !['F32', 'F16', 'BF16'].includes(share.dtype)).length > 1;
+  if (!isRecipe) return dtype;
   if (dtype === 'Q3_K') return mostOf(sensitive) === 'Q5_K' ? 'Q3_K_L' : uses('Q4_K') ? 'Q3_K_M' : 'Q3_K_S';
   if (dtype === 'Q4_K' || dtype === 'Q5_K') return uses('Q6_K') ? `${dtype}_M` : `${dtype}_S`;
   return dtype;

@@ -75,11 +75,12 @@ async function parse(window: ByteWindow, source: ByteSource): Promise<GgufHeader
 }
 
 async function readVersion(window: ByteWindow, source: ByteSource): Promise<number> {
-  if (source.size < 24) throw await notGguf(window, source);
-  await window.ensure(8);
-  const magic = window.u32();
+  if (source.size < 4) throw await notGguf(window, source);
+  await window.ensure(4);
+  // "GGUF", first byte lowest.
+  if (window.u32() !== 0x4655_4747) throw await notGguf(new ByteWindow(source), source);
+  await window.ensure(4);
   const version = window.u32();
-  if (magic !== 0x4655_4747) throw await notGguf(new ByteWindow(source), source);
   if (version === 2 || version === 3) return version;
   if (version !== 0 && (version & 0xffff) === 0) {
     throw new CheckpointError(
@@ -123,7 +124,7 @@ async function readMetadata(
   const metadata = Object.create(null) as Record<string, MetadataValue>;
   const metadataTypes = new Map<string, TypeLabel>();
   for (let i = 0; i < count; i++) {
-    const key = await values.string(maxKeyBytes);
+    const key = await values.string(maxKeyBytes, `the name of key ${i + 1}`);
     if (metadataTypes.has(key)) throw damaged(source, `the key ${quote(key)} occurs twice`);
     try {
       const { type, value } = await values.typed();
@@ -161,7 +162,7 @@ async function readTensorInfos(window: ByteWindow, count: number, source: ByteSo
   const names = new Set<string>();
   const tensors: RawTensor[] = [];
   for (let i = 0; i < count; i++) {
-    const name = await values.string(maxTensorNameBytes);
+    const name = await values.string(maxTensorNameBytes, `the name of tensor ${i + 1}`);
     if (names.has(name)) throw damaged(source, `the tensor ${quote(name)} occurs twice`);
     names.add(name);
     await window.ensure(4);
@@ -238,7 +239,7 @@ function checkCount(
   if (count === undefined || count > cap || count * leastBytes > window.remaining) {
     throw damaged(
       source,
-      `it claims ${count ?? 'over 2^53'} ${of}, more than ${source.size} bytes or this program hold`,
+      `it claims ${count ?? 'over 2^53'} ${of}, more than its ${source.size} bytes can hold or than the ${cap} that are read`,
     );
   }
   return count;

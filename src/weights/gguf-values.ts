@@ -77,11 +77,11 @@ export class ValueReader {
     return { type, value: scalarReaders[type](this.#window) };
   }
 
-  async string(maxBytes: number = maxStringBytes): Promise<string> {
+  async string(maxBytes: number = maxStringBytes, what = 'a string'): Promise<string> {
     const window = this.#window;
     if (!window.has(8)) await window.ensure(8);
     const length = window.size();
-    if (length === undefined || length > maxBytes) throw new ValueError(`a string is longer than ${maxBytes} bytes`);
+    if (length === undefined || length > maxBytes) throw new ValueError(`${what} is longer than ${maxBytes} bytes`);
     if (!window.has(length)) await window.ensure(length);
     return window.text(length);
   }

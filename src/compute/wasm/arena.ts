@@ -21,6 +21,8 @@ export const control = {
   loadedKib: 256,
   /** Barrier words, then one chunk counter per record. */
   sync: 1024,
+  /** How often a thread looks before it sleeps. */
+  spins: 1024 + 132,
   counters: 1024 + 192,
 } as const;
 

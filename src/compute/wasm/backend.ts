@@ -2,14 +2,16 @@
 // batch header and waits; it never computes.
 
 import { openSync, closeSync, readSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { ApiError, invariant } from '../../core/errors.ts';
 import { dequantize } from '../../tensor/dequantize.ts';
 import type { Backend, BackendPlan, Batch, Executor, MemoryPlan, WeightSpec } from '../backend.ts';
+import { control } from './arena.ts';
 import { chooseBuild, type ChosenBuild } from './kernels.ts';
 import { planLayout, type Layout } from './layout.ts';
 import { planJobs } from './load.ts';
 import { ThreadPool, type PlacedSegment } from './pool.ts';
-import { encodeProgram } from './program.ts';
+import { encodeProgram, type Segment } from './program.ts';
 import { recordBytes, writeRecord } from './records.ts';
 import { strideOf } from './scratch.ts';
 
@@ -17,6 +19,8 @@ export interface WasmOptions {
   readonly threads: number;
   /** `auto` or the name of a build. */
   readonly kernels: string;
+  /** Most bytes of one arena, by default what a WASM memory can have; tests force many small ones. */
+  readonly arenaBytes?: number;
 }
 
 export function createWasmBackend(options: WasmOptions): Backend & { readonly build: ChosenBuild } {
@@ -25,15 +29,16 @@ export function createWasmBackend(options: WasmOptions): Backend & { readonly bu
     build,
     async load(plan, progress) {
       refuseUnsupported(plan);
-      const layout = planLayout(plan, options.threads);
+      const layout = planLayout(plan, options.threads, options.arenaBytes);
       const memories = layout.arenas.map((arena) => arena.create());
+      for (const { buffer } of memories) new Int32Array(buffer, control.spins, 1)[0] = spinsFor(options.threads);
       writeVectors(plan, layout, memories);
-      const segments = placeRecords(plan, layout, memories, options.threads);
+      const { segments, logitsArena } = encodeProgram(plan, layout, options.threads);
       const pool = new ThreadPool({
         module: build.module,
         memories,
         threads: options.threads,
-        segments,
+        segments: placeRecords(segments, layout, memories),
         header: layout.header,
         scratch: layout.threadScratch,
         staging: layout.staging,
@@ -49,9 +54,14 @@ export function createWasmBackend(options: WasmOptions): Backend & { readonly bu
         await pool.close();
         throw error;
       }
-      return new WasmExecutor(`wasm-${build.name}`, plan, layout, memories, pool);
+      return new WasmExecutor(`wasm-${build.name}`, plan, layout, memories, pool, logitsArena);
     },
   };
+}
+
+/** Some 30 us of looking before a thread sleeps; with more threads than cores, looking only keeps the others from working. */
+function spinsFor(threads: number): number {
+  return threads <= availableParallelism() ? 30_000 : 0;
 }
 
 function refuseUnsupported(plan: BackendPlan): void {
@@ -98,13 +108,12 @@ function readVector({ name, dtype, rows, cols, source }: WeightSpec): Float32Arr
 }
 
 function placeRecords(
-  plan: BackendPlan,
+  segments: readonly Segment[],
   layout: Layout,
   memories: readonly WebAssembly.Memory[],
-  threads: number,
 ): PlacedSegment[] {
   let index = 0;
-  return encodeProgram(plan, layout, threads).map(({ arena, transfers, records }) => {
+  return segments.map(({ arena, transfers, records }) => {
     const first = index;
     const words = new Uint32Array(memories[arena].buffer, layout.records);
     for (const record of records) writeRecord(words, index++, record);
@@ -119,6 +128,9 @@ class WasmExecutor implements Executor {
   readonly #layout: Layout;
   readonly #memories: readonly WebAssembly.Memory[];
   readonly #pool: ThreadPool;
+  readonly #logitsArena: number;
+  /** Rows of the smallest table that ids are looked up in. */
+  readonly #vocabulary: number;
   #busy = false;
 
   constructor(
@@ -127,6 +139,7 @@ class WasmExecutor implements Executor {
     layout: Layout,
     memories: readonly WebAssembly.Memory[],
     pool: ThreadPool,
+    logitsArena: number,
   ) {
     this.build = build;
     this.memory = layout.memory;
@@ -134,6 +147,9 @@ class WasmExecutor implements Executor {
     this.#layout = layout;
     this.#memories = memories;
     this.#pool = pool;
+    this.#logitsArena = logitsArena;
+    const tables = plan.program.ops.flatMap((op) => (op.op === 'embed' ? [plan.weights[op.table].rows] : []));
+    this.#vocabulary = Math.min(...tables);
   }
 
   async forward(batch: Batch): Promise<Float32Array> {
@@ -159,6 +175,14 @@ class WasmExecutor implements Executor {
     invariant(batch.positions.length === tokens && batch.sequences.length === tokens, 'one position and row per token');
     invariant(batch.outputs.length <= limits.outputs, `a batch has at most ${limits.outputs} outputs`);
     invariant(batch.blockTables.length <= limits.sequences, `a batch has at most ${limits.sequences} sequences`);
+    invariant(
+      batch.ids.every((id) => id >= 0 && id < this.#vocabulary),
+      `ids are below ${this.#vocabulary}`,
+    );
+    invariant(
+      batch.outputs.every((output) => output >= 0 && output < tokens),
+      'outputs are tokens of the batch',
+    );
     const tables = new Int32Array(limits.sequences * limits.blocksPerSequence);
     for (const [row, table] of batch.blockTables.entries()) {
       invariant(table.length <= limits.blocksPerSequence, 'a block table fits its row');
@@ -198,14 +222,11 @@ class WasmExecutor implements Executor {
   }
 
   #logits(outputs: number): Float32Array {
-    const { program, weights } = this.#plan;
+    const { program } = this.#plan;
     const { cols } = program.buffers[program.logits];
     const stride = strideOf(cols) / 4;
-    const last = program.ops.findLast((op) => op.op === 'linear' && op.out === program.logits);
-    const arena = last?.op === 'linear' ? (this.#layout.home.get(last.weight) ?? 0) : 0;
-    invariant(weights.length > 0, 'a model has weights');
     const at = this.#layout.activations + this.#layout.scratch.buffers[program.logits];
-    const rows = new Float32Array(this.#memories[arena].buffer, at, outputs * stride);
+    const rows = new Float32Array(this.#memories[this.#logitsArena].buffer, at, outputs * stride);
     if (stride === cols) return rows;
     const dense = new Float32Array(outputs * cols);
     for (let row = 0; row < outputs; row++) dense.set(rows.subarray(row * stride, row * stride + cols), row * cols);

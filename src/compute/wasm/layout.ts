@@ -36,7 +36,8 @@ export interface Layout {
 /** Rows are read and packed in pieces of about this size. */
 const stagingTarget = 1 << 20;
 
-export function planLayout(plan: BackendPlan, threads: number): Layout {
+/** `arenaBytes`: most bytes of one arena. */
+export function planLayout(plan: BackendPlan, threads: number, arenaBytes: number = arenaLimit): Layout {
   const { limits } = plan;
   const scratch = planScratch(plan);
   const recordCount = plan.program.ops.length * 3;
@@ -88,11 +89,11 @@ export function planLayout(plan: BackendPlan, threads: number): Layout {
       vectors.reduce((sum, id) => sum + vectorBytes(plan, id) + 64, 0) +
       2 * cache +
       128;
-    if (current.bytes + needed > arenaLimit) {
-      if (fixedBytes + needed > arenaLimit) {
+    if (current.bytes + needed > arenaBytes) {
+      if (fixedBytes + needed > arenaBytes) {
         throw new ApiError(
           'invalid_request',
-          `layer ${layer} needs ${(needed / 2 ** 30).toFixed(1)} GiB and does not fit one 4 GiB arena; use a smaller --ctx`,
+          `layer ${layer} needs ${(needed / 2 ** 30).toFixed(1)} GiB and does not fit one arena (4 GiB); use a smaller --ctx`,
           { code: 'insufficient_memory' },
         );
       }

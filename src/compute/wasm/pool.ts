@@ -1,6 +1,6 @@
 // The compute threads: started once, asleep between runs, ended by `close`. Only this file, worker.ts and the kernels touch Atomics.
 
-import { Worker } from 'node:worker_threads';
+import { SHARE_ENV, Worker } from 'node:worker_threads';
 import { invariant } from '../../core/errors.ts';
 import { control } from './arena.ts';
 import type { LoadJob } from './load.ts';
@@ -45,7 +45,7 @@ export class ThreadPool {
     this.#words = new Int32Array(setup.memories[0].buffer, 0, 1024);
     this.#workers = Array.from({ length: setup.threads }, (_, thread) => {
       const workerData: WorkerSetup = { ...setup, thread };
-      const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData });
+      const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData, execArgv: [], env: SHARE_ENV });
       worker.on('error', (error: Error) => this.#failed(error));
       worker.on('exit', (code) => {
         if (!this.#closing) this.#failed(new Error(`a compute thread ended with code ${code}`));

@@ -28,7 +28,13 @@ function panelChunk(panels: number, threads: number): number {
   return Math.max(1, Math.min(32, Math.floor(panels / (threads * 8))));
 }
 
-export function encodeProgram(plan: BackendPlan, layout: Layout, threads: number): Segment[] {
+export interface EncodedProgram {
+  readonly segments: readonly Segment[];
+  /** Arena in which the logits end. */
+  readonly logitsArena: number;
+}
+
+export function encodeProgram(plan: BackendPlan, layout: Layout, threads: number): EncodedProgram {
   return new Encoder(plan, layout, threads).encode();
 }
 
@@ -49,12 +55,15 @@ class Encoder {
     this.#threads = threads;
   }
 
-  encode(): Segment[] {
+  encode(): EncodedProgram {
     for (const op of this.#plan.program.ops) {
       this.#enter(this.#arenaOf(op), inputsOf(op));
       this.#append(op);
     }
-    return this.#segments;
+    const arenas = this.#valid.get(this.#plan.program.logits);
+    invariant(arenas !== undefined, 'the program writes the logits');
+    const [logitsArena] = arenas;
+    return { segments: this.#segments, logitsArena };
   }
 
   #arenaOf(op: Op): number {

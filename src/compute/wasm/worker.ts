@@ -11,13 +11,13 @@ import type { LoadJob } from './load.ts';
 import type { FromWorker, PlacedSegment, ToWorker, WorkerSetup } from './pool.ts';
 import type { Transfer } from './program.ts';
 
-/** Looks at the go word before sleeping: the next decode step usually comes within this time. */
-const spins = 20_000;
-
 const setup = workerData as WorkerSetup;
 const kernels = setup.memories.map((memory) => instantiate(setup.module, memory));
 const words = new Int32Array(setup.memories[0].buffer, 0, 1024);
 const bytes = setup.memories.map((memory) => new Uint8Array(memory.buffer));
+
+/** The next decode step usually comes while a thread still looks. */
+const spins = words[control.spins / 4];
 
 invariant(parentPort !== null, 'worker.ts runs as a worker thread');
 const port = parentPort;
