@@ -35,12 +35,7 @@ export interface EncodedProgram {
   readonly logitsArena: number;
 }
 
-export function encodeProgram(
-  plan: BackendPlan,
-  layout: Layout,
-  threads: number,
-  build: KernelBuild,
-): EncodedProgram {
+export function encodeProgram(plan: BackendPlan, layout: Layout, threads: number, build: KernelBuild): EncodedProgram {
   return new Encoder(plan, layout, threads, build).encode();
 }
 
