@@ -34,9 +34,14 @@ const backends: readonly Contestant[] = [
     quantisedTolerance: 1e-6,
     cacheTolerance: { f32: 1e-6, f16: 1e-3, q8_0: 2e-2 },
   },
-  ...[1, 3].map((threads) => ({
-    name: `wasm strict, ${threads} threads`,
-    create: () => createWasmBackend({ threads, kernels: 'strict' }),
+  ...(
+    [
+      ['strict', 1],
+      ['auto', 3],
+    ] as const
+  ).map(([kernels, threads]) => ({
+    name: `wasm ${kernels}, threads: ${threads}`,
+    create: () => createWasmBackend({ threads, kernels }),
     tolerance: 2e-6,
     quantisedTolerance: 2e-2,
     cacheTolerance: { f32: 2e-6, f16: 1e-3 },

@@ -7,6 +7,8 @@ import t from 'tap';
 import type { Backend } from '../compute/backend.ts';
 import { createReferenceBackend } from '../compute/reference/backend.ts';
 import { createWasmBackend } from '../compute/wasm/backend.ts';
+import { whyNot } from '../compute/wasm/builds.ts';
+import { probeKernels } from '../compute/wasm/probe.ts';
 import { fixture } from '../testing/fixtures.ts';
 import { openCheckpoint } from '../weights/gguf.ts';
 import { buildModel } from './model.ts';
@@ -21,18 +23,23 @@ interface Contestant {
   readonly peerShare: number;
   /** Quantised types it runs; it must refuse the others by name. */
   readonly quantised: readonly string[] | 'all';
+  /** What this machine lacks to run it. */
+  readonly missing?: string | undefined;
 }
+
+const kernelBuilds = ['strict', 'rel16', 'vnni'] as const;
 
 const backends: readonly Contestant[] = [
   // It computes exactly what `exact_logits` mean, and the peer quantises activations: a far smaller share is right.
   { name: 'reference', create: createReferenceBackend, tolerance: 1e-5, peerShare: 0.01, quantised: 'all' },
-  {
-    name: 'wasm strict',
-    create: () => createWasmBackend({ threads: 2, kernels: 'strict' }),
+  ...kernelBuilds.map((build) => ({
+    name: `wasm ${build}`,
+    create: () => createWasmBackend({ threads: 2, kernels: build }),
     tolerance: 1e-5,
     peerShare: 1.1,
-    quantised: ['q8_0', 'q4_0'],
-  },
+    quantised: ['bf16', 'q8_0', 'q4_0', 'q4_1', 'q5_0', 'q5_1', 'q4_k', 'q5_k', 'q6_k'],
+    missing: whyNot(build, probeKernels()),
+  })),
 ];
 
 /** Largest error of a model without quantised weights that the fixtures' README accepts; the greedy rule uses it. */
@@ -52,6 +59,10 @@ const quantised =
     .map((type) => `quant/q-${type}`);
 
 for (const contestant of backends) {
+  if (contestant.missing !== undefined) {
+    void t.skip(`${contestant.name}: ${contestant.missing}`, () => undefined);
+    continue;
+  }
   for (const name of [...plain, ...quantised]) {
     void t.test(`${contestant.name}: ${name}`, async (t) => {
       const path = fixture(t, `models/${name}.gguf`);
