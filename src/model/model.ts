@@ -24,10 +24,6 @@ export interface Model {
   readonly kvLayers: readonly KvLayer[];
   /** Matrix name (without `.weight`) of each adapter slot. */
   readonly adapterSlots: readonly string[];
-  /** Values in the file. */
-  readonly parameters: number;
-  /** Type that most values of the matrices are stored in. */
-  readonly quantization: string;
 }
 
 /** Context of a model whose user did not ask for one: rotation tables and caches grow with it. */
@@ -60,21 +56,5 @@ export function buildModel(checkpoint: Checkpoint, options: ModelOptions = {}): 
     program,
     kvLayers,
     adapterSlots: parameters.adapterSlots,
-    parameters: countParameters(checkpoint),
-    quantization: prevailingType(weights),
   };
-}
-
-function countParameters(checkpoint: Checkpoint): number {
-  let count = 0;
-  for (const { shape } of checkpoint.tensors.values()) count += shape.reduce((product, length) => product * length, 1);
-  return count;
-}
-
-function prevailingType(weights: readonly WeightSpec[]): string {
-  const values = new Map<string, number>();
-  for (const { kind, dtype, rows, cols } of weights) {
-    if (kind === 'matrix') values.set(dtype, (values.get(dtype) ?? 0) + rows * cols);
-  }
-  return [...values].reduce((most, entry) => (entry[1] > most[1] ? entry : most))[0];
 }
