@@ -13,6 +13,7 @@ import type { Backend, BackendPlan, Batch, Executor, KvLayer } from './backend.t
 import type { Activation, Weight } from './ops.ts';
 import { Ops } from './ops.ts';
 import { createReferenceBackend } from './reference/backend.ts';
+import { createWasmBackend } from './wasm/backend.ts';
 
 interface Contestant {
   readonly name: string;
@@ -21,8 +22,8 @@ interface Contestant {
   readonly tolerance: number;
   /** The same for products with block-quantised matrices, where a backend may quantise the activations. */
   readonly quantisedTolerance: number;
-  /** The same where keys and values are cached in fewer bits than f32. */
-  readonly cacheTolerance: Readonly<Record<BackendPlan['kvCache'], number>>;
+  /** The same by the type of the cache; a type that is missing must be refused. */
+  readonly cacheTolerance: Readonly<Partial<Record<BackendPlan['kvCache'], number>>>;
 }
 
 const backends: readonly Contestant[] = [
@@ -33,6 +34,13 @@ const backends: readonly Contestant[] = [
     quantisedTolerance: 1e-6,
     cacheTolerance: { f32: 1e-6, f16: 1e-3, q8_0: 2e-2 },
   },
+  ...[1, 3].map((threads) => ({
+    name: `wasm strict, ${threads} threads`,
+    create: () => createWasmBackend({ threads, kernels: 'strict' }),
+    tolerance: 2e-6,
+    quantisedTolerance: 2e-2,
+    cacheTolerance: { f32: 2e-6, f16: 1e-3 },
+  })),
 ];
 
 const limits = { tokens: 256, sequences: 4, outputs: 256, blocksPerSequence: 5 };
@@ -270,7 +278,7 @@ async function attentionCases(t: Test, contestant: Contestant): Promise<void> {
   // Three sequences whose earlier tokens arrive in a first pass: inside a block, across a border, and from nothing.
   const histories = [integers(60, kinds, 1), integers(131, kinds, 2), []];
   const continuations = [integers(9, kinds, 3), integers(1, kinds, 4), integers(70, kinds, 5)];
-  for (const variant of attentionVariants) {
+  for (const variant of variantsOf(contestant)) {
     const { executor, expected } = await loadAttention(contestant, variant);
     const first = histories.map((ids) => ({ start: 0, ids })).filter(({ ids }) => ids.length > 0);
     await executor.forward(batchOf(first));
@@ -279,7 +287,7 @@ async function attentionCases(t: Test, contestant: Contestant): Promise<void> {
     const wanted = histories.flatMap((past, s) => expected([...past, ...continuations[s]], past.length));
     const { heads, kvHeads, headDim, window = 0, softcap = 0, sinks, kvCache = 'f32' } = variant;
     const name = `${heads}/${kvHeads} heads of ${headDim}, window ${window}, cap ${softcap}, ${kvCache}`;
-    near(t, found, wanted, contestant.cacheTolerance[kvCache], sinks ? `${name}, sinks` : name);
+    near(t, found, wanted, contestant.cacheTolerance[kvCache] ?? 0, sinks ? `${name}, sinks` : name);
     t.ok(
       executor.memory.kvCacheBytes > 0 && executor.memory.scratchBytes > 0,
       'the memory plan knows cache and scratch',
@@ -288,9 +296,13 @@ async function attentionCases(t: Test, contestant: Contestant): Promise<void> {
   }
 }
 
+function variantsOf(contestant: Contestant): AttentionCase[] {
+  return attentionVariants.filter(({ kvCache = 'f32' }) => contestant.cacheTolerance[kvCache] !== undefined);
+}
+
 async function chunkingCases(t: Test, contestant: Contestant): Promise<void> {
   const ids = integers(150, kinds, 6);
-  for (const variant of attentionVariants) {
+  for (const variant of variantsOf(contestant)) {
     const { executor } = await loadAttention(contestant, variant);
     const whole = Float32Array.from(await executor.forward(batchOf([{ start: 0, ids }])));
     const width = whole.length / ids.length;
@@ -337,6 +349,11 @@ async function refusals(t: Test, contestant: Contestant): Promise<void> {
     ops.store(q, q, 0);
     return ops.select(ops.attention(q, { layer: 0, heads: 1, kvHeads: 1, headDim: cols, scale: 1, spans: true }));
   }, 'media spans');
+
+  if (contestant.cacheTolerance.q8_0 === undefined) {
+    const write = (ops: Ops): Activation => ops.select(ops.embed(matrix(ops, 'x', 4, cols, x)));
+    await t.rejects(load(contestant, write, { kvLayers: [], kvCache: 'q8_0' }), 'a KV cache type that it has not');
+  }
 
   const executor = await load(contestant, (ops) => ops.select(ops.embed(matrix(ops, 'x', 4, cols, x))));
   const fine = batchOf([{ start: 0, ids: [0, 1] }]);

@@ -1,7 +1,7 @@
 // The border between HTTP and what the server does: an operation is a typed function from a validated request to a result or
 // to a stream of events. It sees neither bytes nor sockets; the generated route table knows the rest.
 
-import type { Log } from './log.ts';
+import type { Log, LogFields } from './log.ts';
 
 /** Who asks. Without configured keys everybody is `anonymous`. */
 export interface Principal {
@@ -14,6 +14,8 @@ export interface Context {
   /** Aborted when the caller is gone or the server must stop. */
   readonly signal: AbortSignal;
   readonly log: Log;
+  /** Adds facts to this request's line in the access log: counts and times, never content. */
+  readonly note: (facts: LogFields) => void;
 }
 
 /** A result that arrives piece by piece; the route's serializer turns each piece into one server-sent event. */
@@ -45,7 +47,8 @@ export type Validate = (value: unknown) => Violation | undefined;
 
 /**
  * What is done with a known field. `honoured`: it has its effect. `echoed`: validated, kept where the answer shows it, cannot change
- * the result. `refused`: anything but null, the default and the listed values is answered with 400 `unsupported_parameter`.
+ * the result. `refused`: anything but null and the values in `accepts` (the default and other harmless ones) is answered with 400
+ * `unsupported_parameter`; `reason` is the sentence that says why and what to do instead.
  */
 export type FieldSupport =
   | { readonly support: 'honoured' | 'echoed'; readonly inner?: FieldPlan | undefined }
@@ -55,8 +58,15 @@ export type FieldSupport =
 export type FieldPlan =
   | { readonly kind: 'object'; readonly fields: Readonly<Record<string, FieldSupport>> }
   | { readonly kind: 'array'; readonly items: FieldPlan }
-  /** A tagged union: the plan of the branch named by the tag; an unknown tag has no plan. */
-  | { readonly kind: 'tagged'; readonly tag: string; readonly branches: Readonly<Record<string, FieldPlan>> }
+  /** A tagged union: the plan of the branch named by the tag; `otherwise` for a value with another tag, or without one. */
+  | {
+      readonly kind: 'tagged';
+      readonly tag: string;
+      readonly branches: Readonly<Record<string, FieldPlan>>;
+      readonly otherwise?: FieldPlan | undefined;
+    }
+  /** A known kind of value that is refused as a whole (an image among the parts of a message): 400 `unsupported_parameter`. */
+  | { readonly kind: 'refused'; readonly reason: string }
   /** A value that may be of several JSON types (`string` or array of parts); scalars have no fields. */
   | { readonly kind: 'either'; readonly plans: readonly FieldPlan[] };
 
@@ -66,7 +76,10 @@ export type Dialect = 'openai' | 'anthropic';
 export interface Route {
   readonly operationId: string;
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
-  /** OpenAPI template: `/v1/models/{model}`. */
+  /**
+   * Template: `/v1/files/{file}` takes one segment, `/v1/models/{+model}` (RFC 6570, always last) the rest of the path with
+   * its slashes. Values are percent-decoded.
+   */
   readonly path: string;
   /** Shape of this route's errors. */
   readonly dialect: Dialect;

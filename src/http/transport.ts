@@ -6,8 +6,13 @@ export interface ListenOptions {
   readonly port: number;
   /** Largest header block; beyond it 431. */
   readonly maxHeaderBytes: number;
-  /** Answers what never becomes an exchange (broken request line, headers too large): a status -> JSON body. */
-  readonly refuse: (status: number) => string;
+  /** Answers what never becomes an exchange (broken request line, headers too large): a status -> headers and JSON body. */
+  readonly refuse: (status: number) => Refusal;
+}
+
+export interface Refusal {
+  readonly headers: Headers;
+  readonly body: string;
 }
 
 export interface Transport {

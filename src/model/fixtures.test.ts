@@ -6,6 +6,7 @@ import type { Test } from 'tap';
 import t from 'tap';
 import type { Backend } from '../compute/backend.ts';
 import { createReferenceBackend } from '../compute/reference/backend.ts';
+import { createWasmBackend } from '../compute/wasm/backend.ts';
 import { fixture } from '../testing/fixtures.ts';
 import { openCheckpoint } from '../weights/gguf.ts';
 import { buildModel } from './model.ts';
@@ -18,11 +19,20 @@ interface Contestant {
   readonly tolerance: number;
   /** Allowed relative RMSE of quantised models, in RMSEs of the peer. */
   readonly peerShare: number;
+  /** Quantised types it runs; it must refuse the others by name. */
+  readonly quantised: readonly string[] | 'all';
 }
 
 const backends: readonly Contestant[] = [
   // It computes exactly what `exact_logits` mean, and the peer quantises activations: a far smaller share is right.
-  { name: 'reference', create: createReferenceBackend, tolerance: 1e-5, peerShare: 0.01 },
+  { name: 'reference', create: createReferenceBackend, tolerance: 1e-5, peerShare: 0.01, quantised: 'all' },
+  {
+    name: 'wasm strict',
+    create: () => createWasmBackend({ threads: 2, kernels: 'strict' }),
+    tolerance: 1e-5,
+    peerShare: 1.1,
+    quantised: ['q8_0', 'q4_0'],
+  },
 ];
 
 /** Largest error of a model without quantised weights that the fixtures' README accepts; the greedy rule uses it. */
@@ -48,7 +58,12 @@ for (const contestant of backends) {
       const expectedPath = fixture(t, `models/${name}.expected.json`);
       if (path === undefined || expectedPath === undefined) return;
       const expected = JSON.parse(readFileSync(expectedPath, 'utf8')) as Expected;
-      await compareModel(t, contestant, path, expected, quantised.includes(name));
+      const type = name.replace('quant/q-', '');
+      if (quantised.includes(name) && contestant.quantised !== 'all' && !contestant.quantised.includes(type)) {
+        await refusesModel(t, contestant, path, type.toUpperCase());
+      } else {
+        await compareModel(t, contestant, path, expected, quantised.includes(name));
+      }
     });
   }
 }
@@ -101,6 +116,12 @@ async function compareModel(
       `same bits in chunks of ${chunk}`,
     );
   }
+}
+
+async function refusesModel(t: Test, contestant: Contestant, path: string, type: string): Promise<void> {
+  const model = buildModel(await openCheckpoint(path));
+  const loading = Probe.load(model, contestant.create(), { kvCache: 'f32', batchTokens: 64 });
+  await t.rejects(loading, { message: new RegExp(`stored as ${type}`) }, `refuses ${type} by name`);
 }
 
 interface GreedyStep {

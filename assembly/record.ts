@@ -1,0 +1,66 @@
+// The picture of an operation record and of a batch header, as src/compute/wasm/program.ts writes them. All words are 32 bits.
+//
+//   record (32 words)                              batch header (16 words)
+//   0 opcode                                       0 tokens          4 positions*  [tokens] i32
+//   1 what its work items are (Items)              1 outputs         5 rows*       [tokens] i32, row of the block tables
+//   2 factor of the item count                     2 block tables*   6 outputs*    [outputs] i32, token of each output
+//   3 items per chunk                              3 blocks per row
+//   4.. operands, see each kernel                  7 ids*            [tokens] i32          (* = pointer)
+//
+// Activations are [rows, cols] f32 with `stride` bytes from row to row: cols rounded up to 8 values.
+
+export const RECORD_BYTES: usize = 128;
+
+/** Work items: tokens * factor, outputs * factor, or just the factor. */
+export namespace Items {
+  export const TOKENS: u32 = 0;
+  export const OUTPUTS: u32 = 1;
+  export const FIXED: u32 = 2;
+}
+
+export namespace Opcode {
+  export const EMBED: u32 = 1;
+  export const RMS_NORM: u32 = 2;
+  export const QUANTIZE: u32 = 3;
+  export const LINEAR_F32: u32 = 4;
+  export const LINEAR_F16: u32 = 5;
+  export const LINEAR_Q8_0: u32 = 6;
+  export const LINEAR_Q4_0: u32 = 7;
+  export const BIAS: u32 = 8;
+  export const ADD: u32 = 9;
+  export const GATE: u32 = 10;
+  export const ROPE: u32 = 11;
+  export const STORE: u32 = 12;
+  export const ATTENTION: u32 = 13;
+  export const SELECT: u32 = 14;
+}
+
+// @ts-ignore: decorator
+@inline export function word(record: usize, index: usize): u32 { return load<u32>(record + (index << 2)); }
+// @ts-ignore: decorator
+@inline export function real(record: usize, index: usize): f32 { return load<f32>(record + (index << 2)); }
+
+// @ts-ignore: decorator
+@inline export function tokenCount(batch: usize): u32 { return load<u32>(batch, 0); }
+// @ts-ignore: decorator
+@inline export function outputCount(batch: usize): u32 { return load<u32>(batch, 4); }
+// @ts-ignore: decorator
+@inline export function blockTable(batch: usize, token: usize): usize {
+  const row = <usize>load<u32>(<usize>load<u32>(batch, 20) + (token << 2));
+  return <usize>load<u32>(batch, 8) + ((row * <usize>load<u32>(batch, 12)) << 2);
+}
+// @ts-ignore: decorator
+@inline export function position(batch: usize, token: usize): u32 { return load<u32>(<usize>load<u32>(batch, 16) + (token << 2)); }
+// @ts-ignore: decorator
+@inline export function outputToken(batch: usize, output: usize): u32 { return load<u32>(<usize>load<u32>(batch, 24) + (output << 2)); }
+// @ts-ignore: decorator
+@inline export function tokenId(batch: usize, token: usize): u32 { return load<u32>(<usize>load<u32>(batch, 28) + (token << 2)); }
+
+/** How many work items a record has in this batch. */
+export function itemCount(record: usize, batch: usize): u32 {
+  const kind = word(record, 1);
+  const factor = word(record, 2);
+  if (kind == Items.TOKENS) return tokenCount(batch) * factor;
+  if (kind == Items.OUTPUTS) return outputCount(batch) * factor;
+  return factor;
+}

@@ -1,0 +1,110 @@
+// Speed of the engine's arithmetic without server and sampling: one sequence, prompt in chunks, then greedy decoding.
+
+import { cpus } from 'node:os';
+import { blockTokens, type Batch, type Executor } from '../src/compute/backend.ts';
+import { createWasmBackend } from '../src/compute/wasm/backend.ts';
+import { buildModel } from '../src/model/model.ts';
+import { openCheckpoint } from '../src/weights/gguf.ts';
+import { readArguments, UsageError } from './arguments.ts';
+
+const chunkTokens = 512;
+
+export async function benchEngine(args: readonly string[]): Promise<void> {
+  const options = readArguments(args, ['model', 'threads', 'prompt', 'gen', 'depth', 'kv-cache', 'kernels'], ['json']);
+  const path = options.text('model');
+  if (path === undefined) throw new UsageError('--model PATH is required');
+  const kvCache = options.text('kv-cache') ?? 'f16';
+  if (kvCache !== 'f32' && kvCache !== 'f16') throw new UsageError('--kv-cache takes f32 or f16');
+  const threads = options.count('threads', cpus().length);
+  const prompt = options.count('prompt', 512);
+  const generated = options.count('gen', 64);
+  const depth = options.count('depth', 0);
+  const positions = depth + prompt + generated;
+
+  const started = performance.now();
+  const model = buildModel(await openCheckpoint(path), { contextLength: positions });
+  const backend = createWasmBackend({ threads, kernels: options.text('kernels') ?? 'auto' });
+  const blocks = Math.ceil(positions / blockTokens);
+  const executor = await backend.load(
+    {
+      weights: model.weights,
+      program: model.program,
+      layers: model.layers,
+      kvLayers: model.kvLayers,
+      kvCache,
+      kvBlocks: blocks,
+      limits: { tokens: chunkTokens, sequences: 1, outputs: 1, blocksPerSequence: blocks },
+    },
+    () => undefined,
+  );
+  const loadMs = performance.now() - started;
+  const run = new Run(
+    executor,
+    model.config.vocabularySize,
+    Int32Array.from({ length: blocks }, (_, block) => block),
+  );
+  // Warm-up: the compiler takes its time over the first passes.
+  await run.feed(0, Math.min(64, prompt));
+  for (let i = 0; i < 8; i++) await run.feed(i, 1);
+
+  await run.feed(0, depth);
+  const prefillMs = await timed(() => run.feed(depth, prompt));
+  const decodeMs = await timed(async () => {
+    for (let i = 0; i < generated; i++) await run.feed(depth + prompt + i, 1);
+  });
+  const result = {
+    prefill_tok_s: Number(((prompt / prefillMs) * 1000).toFixed(2)),
+    decode_tok_s: Number(((generated / decodeMs) * 1000).toFixed(2)),
+    load_ms: Math.round(loadMs),
+    rss_mib: Math.round(process.memoryUsage.rss() / 2 ** 20),
+    kernels: executor.build,
+    threads,
+    kv_cache: kvCache,
+    node: process.version,
+  };
+  await executor.close();
+  if (options.flag('json')) process.stdout.write(`${JSON.stringify(result)}\n`);
+  else
+    process.stdout.write(
+      Object.entries(result)
+        .map(([key, value]) => `${key.padEnd(14)} ${value}\n`)
+        .join(''),
+    );
+}
+
+async function timed(work: () => Promise<void>): Promise<number> {
+  const start = performance.now();
+  await work();
+  return performance.now() - start;
+}
+
+class Run {
+  readonly #executor: Executor;
+  readonly #vocabulary: number;
+  readonly #table: Int32Array;
+  #next = 1;
+
+  constructor(executor: Executor, vocabulary: number, table: Int32Array) {
+    this.#executor = executor;
+    this.#vocabulary = vocabulary;
+    this.#table = table;
+  }
+
+  /** Feeds `count` tokens from position `from`; the next one is the best of the last logits. */
+  async feed(from: number, count: number): Promise<void> {
+    for (let done = 0; done < count; done += chunkTokens) {
+      const tokens = Math.min(chunkTokens, count - done);
+      const batch: Batch = {
+        ids: Int32Array.from({ length: tokens }, (_, i) => (this.#next + i * 7919) % this.#vocabulary),
+        positions: Int32Array.from({ length: tokens }, (_, i) => from + done + i),
+        sequences: new Int32Array(tokens),
+        blockTables: [this.#table],
+        outputs: Int32Array.of(tokens - 1),
+      };
+      const logits = await this.#executor.forward(batch);
+      let best = 0;
+      for (let id = 1; id < logits.length; id++) if (logits[id] > logits[best]) best = id;
+      this.#next = best;
+    }
+  }
+}

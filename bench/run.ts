@@ -1,0 +1,50 @@
+// `npm run bench -- COMMAND`: numbers, measured side by side where there is a peer. Never part of the tests: machines are noisy.
+
+import { UsageError } from './arguments.ts';
+import { benchEngine } from './engine.ts';
+import { benchKernels } from './kernels.ts';
+import { synthesize } from './synth.ts';
+
+interface Command {
+  readonly usage: string;
+  readonly what: string;
+  readonly run: (args: readonly string[]) => Promise<void>;
+}
+
+const commands: Record<string, Command> = {
+  engine: {
+    usage:
+      'engine --model PATH [--threads N] [--prompt 512] [--gen 64] [--depth 0] [--kv-cache f32|f16] [--kernels auto] [--json]',
+    what: 'prefill and decode speed, load time and memory of one model in this process',
+    run: benchEngine,
+  },
+  kernels: {
+    usage: 'kernels [--rows 1024] [--cols 3072] [--tokens 64] [--seconds 1]',
+    what: 'GB/s and GMAC/s of each matrix kernel on one thread, by benchmark.js',
+    run: benchKernels,
+  },
+  synth: {
+    usage: 'synth SHAPE RECIPE OUT',
+    what: 'write a GGUF of a real shape with random weights (shapes: qwen3-0.6b, smollm2-135m, llama-3.2-1b; recipes: q8_0, q4_0, f16)',
+    run: synthesize,
+  },
+};
+
+async function main(args: readonly string[]): Promise<number> {
+  const [name, ...rest] = args;
+  const command = name === undefined ? undefined : commands[name];
+  if (command === undefined || rest.includes('--help')) {
+    const shown = command === undefined ? Object.values(commands) : [command];
+    process.stdout.write(shown.map(({ usage, what }) => `npm run bench -- ${usage}\n    ${what}\n`).join(''));
+    return command === undefined && name !== undefined && name !== '--help' ? 2 : 0;
+  }
+  try {
+    await command.run(rest);
+    return 0;
+  } catch (error) {
+    process.stderr.write(`error: ${error instanceof Error ? error.message : String(error)}\n`);
+    return error instanceof UsageError ? 2 : 1;
+  }
+}
+
+process.exitCode = await main(process.argv.slice(2));

@@ -1,0 +1,94 @@
+// Several requests on one connection, several connections at once, and a caller who goes away.
+
+import type { Answer, Connection } from '../client.ts';
+import { show, valueAt } from '../expect.ts';
+import { chatText, isTrue, Skip, succeed, usable } from './scene.ts';
+import type { Scene } from './scene.ts';
+
+/** Two requests on one connection; with `fail` a bad one in between. */
+export async function keepAlive(scene: Scene): Promise<string[]> {
+  const fail = isTrue(scene.parameters, 'fail');
+  const connection = await scene.client.connect();
+  try {
+    if (closes(await connection.send(scene.request()))) {
+      if (fail) throw new Skip('the server keeps no connection at all');
+      return ['the server closes the connection after one answer'];
+    }
+    if (fail && closes(await connection.send(scene.request({ with: { messages: 5 } })))) {
+      return ['the server closes the connection after a refused request'];
+    }
+    const last = await connection.send(scene.request());
+    return last.status === 200 ? [] : [`the last answer must be 200, is ${last.status}: ${last.text.slice(0, 200)}`];
+  } finally {
+    connection.close();
+  }
+}
+
+function closes(answer: Answer): boolean {
+  return /\bclose\b/i.test(answer.headers['connection'] ?? '');
+}
+
+/** Requests sent before the answers to earlier ones: answered in their order. */
+export async function pipelined(scene: Scene): Promise<string[]> {
+  const limits = [4, 1, 2];
+  const requests = limits.map((limit) => scene.request({ with: { max_tokens: limit } }));
+  const alone = await Promise.all(requests.map((request) => scene.client.send(request)));
+  if (alone.some(closes)) throw new Skip('the server keeps no connection at all');
+  const connection = await scene.client.connect();
+  try {
+    const answers = await Promise.all(requests.map((request) => connection.send(request)));
+    const counts = (list: readonly Answer[]): string =>
+      show(list.map((answer) => valueAt(usable(answer).json, 'usage')));
+    const [expected, got] = [counts(alone), counts(answers)];
+    return expected === got
+      ? []
+      : [`max_tokens ${show(limits)} on connections of their own give ${expected}, on one connection ${got}`];
+  } finally {
+    connection.close();
+  }
+}
+
+/** The caller hangs up in the middle of a stream, several times; then an ordinary request works as before. */
+export async function abortThenGood(scene: Scene): Promise<string[]> {
+  const before = chatText(await succeed(scene)).text;
+  const isRepeatable = chatText(await succeed(scene)).text === before;
+  const long = { stream: true, max_tokens: Number(scene.parameters['max_tokens'] ?? 100) };
+  const afterEvents = Number(scene.parameters['after_events'] ?? 1);
+  for (let times = 0; times < 3; times += 1) {
+    const answer = await scene.client.send(scene.request({ with: long }), { stopAfterEvents: afterEvents });
+    if (answer.status !== 200) return [`the stream to be aborted must begin with 200, is ${answer.status}`];
+  }
+  const answer = await scene.client.send(scene.request());
+  if (answer.status !== 200)
+    return [
+      `after three aborted streams a good request must give 200, gives ${answer.status}: ${answer.text.slice(0, 200)}`,
+    ];
+  const after = chatText(answer).text;
+  return after === before || !isRepeatable
+    ? []
+    : [`after three aborted streams the same greedy request gives ${show(after)}, before ${show(before)}`];
+}
+
+/** Several requests at once: all succeed, with ids of their own; the greedy texts are as when asked alone. */
+export async function parallel(scene: Scene): Promise<string[]> {
+  const count = Number(scene.parameters['count'] ?? 4);
+  const alone = chatText(await succeed(scene)).text;
+  if (chatText(await succeed(scene)).text !== alone)
+    throw new Skip('the server does not repeat its own answer at temperature 0');
+  const connections: Connection[] = [];
+  try {
+    for (let index = 0; index < count; index += 1) connections.push(await scene.client.connect());
+    const answers: Answer[] = await Promise.all(connections.map((connection) => connection.send(scene.request())));
+    const bad = answers.find(({ status }) => status !== 200);
+    if (bad !== undefined)
+      return [`all of ${count} requests at once must give 200, one gives ${bad.status}: ${bad.text.slice(0, 200)}`];
+    const found: string[] = [];
+    const ids = new Set(answers.map((answer) => valueAt(answer.json, 'id')));
+    if (ids.size < count) found.push(`${count} answers share ${ids.size} ids`);
+    const other = answers.map((answer) => chatText(answer).text).find((text) => text !== alone);
+    if (other !== undefined) found.push(`alone the greedy text is ${show(alone)}, in company ${show(other)}`);
+    return found;
+  } finally {
+    for (const connection of connections) connection.close();
+  }
+}

@@ -1,0 +1,140 @@
+// The law of the backend: what a token's logits are depends on the tokens before it and on nothing else: not on threads, arenas, the
+// chunks of the prompt, or who else is in the batch. Compared in bits, on the bundled model.
+
+import { join } from 'node:path';
+import t from 'tap';
+import { buildModel, type Model } from '../../model/model.ts';
+import { projectRoot } from '../../testing/fixtures.ts';
+import { openCheckpoint } from '../../weights/gguf.ts';
+import type { Batch, Executor } from '../backend.ts';
+import { createWasmBackend, type WasmOptions } from './backend.ts';
+
+const sequences = 5;
+const length = 150;
+const blocks = 3;
+const model = buildModel(await openCheckpoint(join(projectRoot, 'models', 'demo-3m-Q8_0.gguf')), {
+  contextLength: 192,
+});
+/** Room for scratch and one or two layers with their caches. */
+const smallArena = 4.75 * 2 ** 20;
+const random = generator(7);
+const texts = Array.from({ length: sequences }, () => Array.from({ length }, () => random() % 1000));
+
+function load(options: Partial<WasmOptions>, kvCache: 'f32' | 'f16'): Promise<Executor> {
+  return createWasmBackend({ threads: 2, kernels: 'auto', ...options }).load(planOf(model, kvCache), () => undefined);
+}
+
+function planOf(model: Model, kvCache: 'f32' | 'f16') {
+  return {
+    weights: model.weights,
+    program: model.program,
+    layers: model.layers,
+    kvLayers: model.kvLayers,
+    kvCache,
+    kvBlocks: sequences * blocks,
+    limits: { tokens: 128, sequences, outputs: 128, blocksPerSequence: blocks },
+  };
+}
+
+/** Tokens `from` to `to` of some sequences in one pass; logits of all of them, in bits. */
+async function feed(
+  executor: Executor,
+  parts: readonly { readonly sequence: number; readonly from: number; readonly to: number }[],
+): Promise<Uint32Array[][]> {
+  const ids = parts.flatMap(({ sequence, from, to }) => texts[sequence].slice(from, to));
+  const batch: Batch = {
+    ids: Int32Array.from(ids),
+    positions: Int32Array.from(parts.flatMap(({ from, to }) => Array.from({ length: to - from }, (_, i) => from + i))),
+    sequences: Int32Array.from(parts.flatMap(({ from, to }, row) => Array.from({ length: to - from }, () => row))),
+    // Blocks of a sequence lie apart and backwards.
+    blockTables: parts.map(({ sequence }) => Int32Array.of(sequence + 2 * sequences, sequence + sequences, sequence)),
+    outputs: Int32Array.from(ids.keys()),
+  };
+  const logits = await executor.forward(batch);
+  const width = logits.length / ids.length;
+  let row = 0;
+  return parts.map(({ from, to }) =>
+    Array.from({ length: to - from }, () => {
+      const at = width * row++;
+      return new Uint32Array(logits.slice(at, at + width).buffer);
+    }),
+  );
+}
+
+function same(a: Uint32Array, b: Uint32Array): boolean {
+  return a.length === b.length && a.every((bits, i) => bits === b[i]);
+}
+
+for (const kvCache of ['f32', 'f16'] as const) {
+  void t.test(`logits with ${kvCache} cache`, async (t) => {
+    // Alone, one token at a time, on one thread, in one arena.
+    const alone = await load({ threads: 1 }, kvCache);
+    const expected: Uint32Array[][] = [];
+    for (let sequence = 0; sequence < sequences; sequence++) {
+      const rows: Uint32Array[] = [];
+      for (let at = 0; at < length; at++) rows.push((await feed(alone, [{ sequence, from: at, to: at + 1 }]))[0][0]);
+      expected.push(rows);
+    }
+    await alone.close();
+    t.notOk(same(expected[0][40], expected[0][41]), 'logits of different tokens differ at all');
+
+    const configurations: readonly (readonly [string, Partial<WasmOptions>])[] = [
+      ['2 threads', {}],
+      ['3 threads', { threads: 3 }],
+      ['three arenas', { arenaBytes: smallArena }],
+    ];
+    for (const [name, options] of configurations) {
+      await t.test(`${name}: random mixtures of sequences and chunks`, async (t) => {
+        const executor = await load(options, kvCache);
+        t.teardown(() => executor.close());
+        const done = Array.from({ length: sequences }, () => 0);
+        let passes = 0;
+        let compared = 0;
+        while (done.some((count) => count < length)) {
+          const parts: { sequence: number; from: number; to: number }[] = [];
+          let room = 128;
+          for (let sequence = 0; sequence < sequences; sequence++) {
+            const size = Math.min([1, 2, 3, 5, 17, 40][random() % 6], length - done[sequence], room);
+            if (size < 1 || random() % 3 === 0) continue;
+            parts.push({ sequence, from: done[sequence], to: done[sequence] + size });
+            done[sequence] += size;
+            room -= size;
+          }
+          if (parts.length === 0) continue;
+          const found = await feed(executor, parts);
+          for (const [i, { sequence, from }] of parts.entries()) {
+            for (const [j, row] of found[i].entries()) {
+              compared++;
+              if (!same(row, expected[sequence][from + j]))
+                throw new Error(`sequence ${sequence}, token ${from + j}, pass ${passes}`);
+            }
+          }
+          passes++;
+        }
+        t.equal(compared, sequences * length, `${passes} passes, every token has the bits it has alone`);
+      });
+    }
+  });
+}
+
+void t.test('a model in several arenas keeps each layer whole', async (t) => {
+  const executor = await load({ arenaBytes: smallArena }, 'f32');
+  const one = await load({}, 'f32');
+  t.equal(executor.memory.scratchBytes, 3 * one.memory.scratchBytes, 'each of three arenas has its scratch');
+  t.equal(executor.memory.kvCacheBytes, one.memory.kvCacheBytes, 'the cache is there once');
+  t.ok(executor.memory.weightBytes < one.memory.weightBytes + 2 ** 18, 'matrices are there once');
+  await executor.close();
+  await one.close();
+});
+
+void t.test('what does not fit an arena is refused before anything is read', async (t) => {
+  await t.rejects(load({ arenaBytes: 2 ** 20 }, 'f32'), { message: /does not fit one arena/ });
+});
+
+function generator(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return state >>> 8;
+  };
+}

@@ -1,0 +1,181 @@
+// The memory plan of a model: which arena holds which layers, and where every weight, cache, buffer and header lies. Whole layers
+// share an arena; small vectors are repeated in every arena that uses them; activations lie at the same offset in all arenas.
+
+import { ApiError, invariant } from '../../core/errors.ts';
+import { blockTokens, type BackendPlan, type MemoryPlan, type Op, type WeightId } from '../backend.ts';
+import { ArenaPlan, arenaLimit, maxRecords } from './arena.ts';
+import { matrixFormat, panelBytes, panelCount } from './formats.ts';
+import { recordBytes, scratchBytesPerThread } from './records.ts';
+import { planScratch, type ScratchPlan } from './scratch.ts';
+
+export interface CacheLayout {
+  readonly arena: number;
+  readonly keys: number;
+  readonly values: number;
+}
+
+export interface Layout {
+  readonly arenas: readonly ArenaPlan[];
+  /** Arena of each matrix. */
+  readonly home: ReadonlyMap<WeightId, number>;
+  /** Where a weight lies in an arena: key `arena:weight`. */
+  readonly pointers: ReadonlyMap<string, number>;
+  readonly caches: ReadonlyMap<number, CacheLayout>;
+  /** The same offsets in every arena. */
+  readonly records: number;
+  readonly header: number;
+  readonly headerBytes: number;
+  readonly threadScratch: number;
+  readonly staging: number;
+  readonly stagingBytes: number;
+  readonly activations: number;
+  readonly scratch: ScratchPlan;
+  readonly memory: MemoryPlan;
+}
+
+/** Rows are read and packed in pieces of about this size. */
+const stagingTarget = 1 << 20;
+
+/** `arenaBytes`: most bytes of one arena. */
+export function planLayout(plan: BackendPlan, threads: number, arenaBytes: number = arenaLimit): Layout {
+  const { limits } = plan;
+  const scratch = planScratch(plan);
+  const recordCount = plan.program.ops.length * 3;
+  invariant(recordCount <= maxRecords, 'a chunk counter for every record fits the control page');
+  const headerBytes = 64 + 4 * (3 * limits.tokens + limits.outputs + limits.sequences * limits.blocksPerSequence);
+  let stagingBytes = stagingTarget;
+  for (const weight of plan.weights) {
+    if (weight.kind === 'matrix') stagingBytes = Math.max(stagingBytes, panelBytes(weight.dtype, weight.cols));
+  }
+
+  const common = new ArenaPlan();
+  const records = common.reserve(recordCount * recordBytes);
+  const header = common.reserve(headerBytes);
+  const threadScratch = common.reserve(threads * scratchBytesPerThread);
+  // The staging area of loading and the activations of running are never in use together.
+  const activations = common.reserve(Math.max(scratch.bytes, threads * stagingBytes));
+  const fixedBytes = common.bytes;
+
+  const elementBytes = plan.kvCache === 'f32' ? 4 : 2;
+  const cacheBytes = new Map(
+    plan.kvLayers.map((kv) => [kv.layer, plan.kvBlocks * blockTokens * kv.kvHeads * kv.headDim * elementBytes]),
+  );
+  const users = vectorUsers(plan);
+  const arenas: ArenaPlan[] = [];
+  const home = new Map<WeightId, number>();
+  const pointers = new Map<string, number>();
+  const caches = new Map<number, CacheLayout>();
+  let weightBytes = 0;
+  let kvCacheBytes = 0;
+
+  let arena = -1;
+  let current = new ArenaPlan();
+  const open = (): void => {
+    current = new ArenaPlan();
+    const start = current.reserve(0);
+    current.reserve(fixedBytes - start, 1);
+    arenas.push(current);
+    arena++;
+  };
+  open();
+  for (let layer = -1; layer <= plan.layers; layer++) {
+    const matrices = [...plan.weights.entries()].filter(
+      ([, weight]) => weight.kind === 'matrix' && weight.layer === layer,
+    );
+    const vectors = [...(users.get(layer) ?? [])];
+    const cache = cacheBytes.get(layer) ?? 0;
+    const needed =
+      matrices.reduce((sum, [, w]) => sum + panelCount(w.rows) * panelBytes(w.dtype, w.cols) + 64, 0) +
+      vectors.reduce((sum, id) => sum + vectorBytes(plan, id) + 64, 0) +
+      2 * cache +
+      128;
+    if (current.bytes + needed > arenaBytes) {
+      if (fixedBytes + needed > arenaBytes) {
+        throw new ApiError(
+          'invalid_request',
+          `layer ${layer} needs ${(needed / 2 ** 30).toFixed(1)} GiB and does not fit one arena (4 GiB); use a smaller --ctx`,
+          { code: 'insufficient_memory' },
+        );
+      }
+      open();
+    }
+    for (const [id, weight] of matrices) {
+      const bytes = panelCount(weight.rows) * panelBytes(weight.dtype, weight.cols);
+      matrixFormat(weight.dtype, weight.name);
+      home.set(id, arena);
+      pointers.set(`${arena}:${id}`, current.reserve(bytes));
+      weightBytes += bytes;
+    }
+    for (const id of vectors) {
+      const key = `${arena}:${id}`;
+      if (pointers.has(key)) continue;
+      pointers.set(key, current.reserve(vectorBytes(plan, id)));
+      weightBytes += vectorBytes(plan, id);
+    }
+    if (cache > 0) {
+      caches.set(layer, { arena, keys: current.reserve(cache), values: current.reserve(cache) });
+      kvCacheBytes += 2 * cache;
+    }
+  }
+  return {
+    arenas,
+    home,
+    pointers,
+    caches,
+    records,
+    header,
+    headerBytes,
+    threadScratch,
+    staging: activations,
+    stagingBytes,
+    activations,
+    scratch,
+    memory: { weightBytes, kvCacheBytes, scratchBytes: fixedBytes * arenas.length },
+  };
+}
+
+/** A vector is padded like a row of activations, zeros behind. */
+export function vectorBytes(plan: BackendPlan, id: WeightId): number {
+  const { rows, cols } = plan.weights[id];
+  return Math.ceil((rows * cols) / 8) * 32;
+}
+
+/** Layer -> vectors that its operations use. An operation stands where the last matrix or cache before it stands. */
+function vectorUsers(plan: BackendPlan): Map<number, Set<WeightId>> {
+  const users = new Map<number, Set<WeightId>>();
+  let layer = -1;
+  for (const op of plan.program.ops) {
+    layer = placeOf(plan, op) ?? layer;
+    const set = users.get(layer) ?? new Set();
+    for (const id of vectorsOf(op)) set.add(id);
+    users.set(layer, set);
+  }
+  return users;
+}
+
+/** Layer whose arena an operation must run in, if it touches a matrix or a cache. */
+export function placeOf(plan: BackendPlan, op: Op): number | undefined {
+  if (op.op === 'embed') return plan.weights[op.table].layer;
+  if (op.op === 'linear') return plan.weights[op.weight].layer;
+  if (op.op === 'store' || op.op === 'attention') return op.layer;
+  return undefined;
+}
+
+function vectorsOf(op: Op): WeightId[] {
+  switch (op.op) {
+    case 'rmsNorm':
+      return [op.weight];
+    case 'linear':
+      return op.bias === undefined ? [] : [op.bias];
+    case 'rope':
+      return [op.table];
+    case 'attention':
+      return op.sinks === undefined ? [] : [op.sinks];
+    case 'embed':
+    case 'add':
+    case 'gate':
+    case 'store':
+    case 'select':
+      return [];
+  }
+}

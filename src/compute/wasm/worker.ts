@@ -1,0 +1,116 @@
+// A compute thread: first takes load jobs, then runs the program each time the main thread asks, and sleeps in between.
+
+import { closeSync, openSync, readSync } from 'node:fs';
+import { parentPort, workerData } from 'node:worker_threads';
+import { invariant } from '../../core/errors.ts';
+import { rowBytes } from '../../tensor/dtype.ts';
+import { control } from './arena.ts';
+import { matrixFormat, panelCount, panelBytes } from './formats.ts';
+import { instantiate, type Kernels } from './kernels.ts';
+import type { LoadJob } from './load.ts';
+import type { FromWorker, PlacedSegment, ToWorker, WorkerSetup } from './pool.ts';
+import type { Transfer } from './program.ts';
+
+const setup = workerData as WorkerSetup;
+const kernels = setup.memories.map((memory) => instantiate(setup.module, memory));
+const words = new Int32Array(setup.memories[0].buffer, 0, 1024);
+const bytes = setup.memories.map((memory) => new Uint8Array(memory.buffer));
+
+/** The next decode step usually comes while a thread still looks. */
+const spins = words[control.spins / 4];
+
+invariant(parentPort !== null, 'worker.ts runs as a worker thread');
+const port = parentPort;
+
+port.on('message', (message: ToWorker) => {
+  if (message.type === 'compute') return computeForever();
+  try {
+    loadAll(message.jobs);
+    port.postMessage({ type: 'loaded' } satisfies FromWorker);
+  } catch (error) {
+    port.postMessage({
+      type: 'failed',
+      message: error instanceof Error ? error.message : String(error),
+    } satisfies FromWorker);
+  }
+});
+
+function loadAll(jobs: readonly LoadJob[]): void {
+  const files = new Map<string, number>();
+  try {
+    for (;;) {
+      const index = Atomics.add(words, control.nextJob / 4, 1);
+      if (index >= jobs.length) return;
+      loadOne(jobs[index], files);
+      Atomics.add(words, control.loadedKib / 4, Math.ceil(fileBytes(jobs[index]) / 1024));
+    }
+  } finally {
+    for (const file of files.values()) closeSync(file);
+  }
+}
+
+function loadOne(job: LoadJob, files: Map<string, number>): void {
+  const staging = setup.staging + setup.thread * setup.stagingBytes;
+  const panels = panelCount(job.rows);
+  const area = bytes[job.arena].subarray(staging, staging + panels * panelBytes(job.dtype, job.cols));
+  const wanted = fileBytes(job);
+  area.fill(0, wanted);
+  const { source } = job;
+  if ('values' in source) {
+    area.set(new Uint8Array(source.values.buffer, source.values.byteOffset, wanted));
+  } else {
+    let file = files.get(source.file);
+    if (file === undefined) files.set(source.file, (file = openSync(source.file, 'r')));
+    for (let done = 0; done < wanted;) {
+      const read = readSync(file, area, done, wanted - done, source.offset + done);
+      if (read === 0) throw new Error(`${source.file} ended while ${job.name} was read: the file changed or was cut`);
+      done += read;
+    }
+  }
+  matrixFormat(job.dtype, job.name).pack(kernels[job.arena], staging, job.target, panels, job.cols);
+}
+
+function fileBytes(job: LoadJob): number {
+  return job.rows * rowBytes(job.dtype, job.cols);
+}
+
+function computeForever(): never {
+  let run = 0;
+  for (;;) {
+    run = nextRun(run);
+    for (const segment of setup.segments) runSegment(segment);
+    if (setup.thread === 0) {
+      Atomics.store(words, control.done / 4, run);
+      Atomics.notify(words, control.done / 4);
+    }
+  }
+}
+
+function nextRun(last: number): number {
+  const go = control.go / 4;
+  for (let i = 0; i < spins; i++) {
+    const run = Atomics.load(words, go);
+    if (run !== last) return run;
+  }
+  for (;;) {
+    Atomics.wait(words, go, last);
+    const run = Atomics.load(words, go);
+    if (run !== last) return run;
+  }
+}
+
+function runSegment(segment: PlacedSegment): void {
+  const kernel: Kernels = kernels[segment.arena];
+  if (segment.transfers.length > 0) {
+    if (setup.thread === 0) for (const transfer of segment.transfers) copy(transfer);
+    kernel.barrier(control.sync, setup.threads, 0);
+  }
+  const scratch = setup.scratch + setup.thread * 4096;
+  kernel.run(segment.records, segment.count, setup.header, control.sync, setup.threads, scratch);
+}
+
+function copy({ from, to, offset, stride, rows }: Transfer): void {
+  const header = new Uint32Array(setup.memories[from].buffer, setup.header, 2);
+  const size = stride * (rows === 'tokens' ? header[0] : header[1]);
+  bytes[to].set(bytes[from].subarray(offset, offset + size), offset);
+}

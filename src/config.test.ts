@@ -1,0 +1,123 @@
+import t from 'tap';
+import { readCommand, type Config } from './config.ts';
+import { physicalCores } from './cores.ts';
+
+interface Given {
+  readonly args?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  readonly columns?: number;
+}
+
+function command({ args = [], env = {}, columns = 80 }: Given): ReturnType<typeof readCommand> {
+  return readCommand({ args, env, version: '1.2.3', columns });
+}
+
+function config(given: Given): Config {
+  const result = command(given);
+  if (result.type !== 'serve') throw new Error('not a configuration');
+  return result.config;
+}
+
+void t.test('without flags: loopback, port 1234, the bundled model, nothing open', async (t) => {
+  const c = config({});
+  t.match(c, { host: '127.0.0.1', port: 1234, device: 'wasm', kernels: 'auto', kvCache: 'f32', strictFields: false });
+  t.equal(c.model, undefined);
+  t.same(c.aliases, []);
+  t.equal(c.bodyLimitBytes, 50 * 1024 * 1024);
+  t.equal(c.keepAliveMs, 10_000);
+  t.ok(c.threads >= 1);
+  t.throws(() => Object.assign(c, { port: 1 }), TypeError, 'frozen');
+  t.same(config({ args: ['serve'] }), c, 'the word serve changes nothing');
+});
+
+void t.test('flag before own variable before plain variable before default', async (t) => {
+  const env = { TRAMONTANE_PORT: '2', PORT: '3' };
+  t.equal(config({ args: ['-p', '1'], env }).port, 1);
+  t.equal(config({ env }).port, 2);
+  t.equal(config({ env: { PORT: '3' } }).port, 3);
+  t.equal(config({ env: { PORT: '' } }).port, 1234, 'an empty variable is an unset one');
+  t.equal(config({ args: ['--port', '1', '--port=2'] }).port, 2, 'the last one counts');
+});
+
+void t.test('values of each kind', async (t) => {
+  const args = ['--alias', 'a', '--alias=b', '--ctx', '4096', '--body-limit', '1.5MiB', '--shutdown-timeout', '5'];
+  const c = config({
+    args: [
+      ...args,
+      '--strict-fields',
+      '--cors-origins',
+      'https://app.example/,http://localhost:3000',
+      '--transport',
+      'auto',
+    ],
+  });
+  t.match(c, { aliases: ['a', 'b'], contextLength: 4096, bodyLimitBytes: 1_572_864, shutdownTimeoutMs: 5000 });
+  t.match(c, { strictFields: true, corsOrigins: ['https://app.example', 'http://localhost:3000'], transport: 'http' });
+  t.same(config({ env: { TRAMONTANE_ALIAS: 'a, b' } }).aliases, ['a', 'b']);
+  t.equal(config({ env: { TRAMONTANE_STRICT_FIELDS: 'yes' } }).strictFields, true);
+  t.equal(config({ env: { KEEP_ALIVE_INTERVAL: '100' } }).keepAliveMs, 100);
+});
+
+void t.test('colour: a flag beats NO_COLOR', async (t) => {
+  t.equal(config({ args: ['--no-color'] }).color, false);
+  t.equal(config({ env: { NO_COLOR: '1' } }).color, false);
+  t.equal(config({ env: { NO_COLOR: '' } }).color, true);
+  t.equal(config({ args: ['--color'], env: { NO_COLOR: '1' } }).color, true);
+});
+
+void t.test('what is wrong is said, with what would be right', async (t) => {
+  const cases: readonly (readonly [Given, string])[] = [
+    [{ args: ['--modle', 'x'] }, 'unknown flag --modle. Did you mean --model (-m)?'],
+    [{ args: ['--alais=x'] }, 'unknown flag --alais. Did you mean --alias?'],
+    [{ args: ['--frobnicate'] }, 'unknown flag --frobnicate.'],
+    [{ args: ['--constructor'] }, 'unknown flag --constructor.'],
+    [{ args: ['-m'] }, '-m needs a value: -m PATH'],
+    [{ args: ['--model', '--port', '1'] }, '--model needs a value: --model PATH'],
+    [{ args: ['--strict-fields=1'] }, '--strict-fields takes no value'],
+    [{ args: ['--port', '70000'] }, '--port is "70000": a whole number from 0 to 65535 is wanted'],
+    [{ args: ['--port', '1e3'] }, '--port is "1e3": a whole number from 0 to 65535 is wanted'],
+    [
+      { env: { KEEP_ALIVE_INTERVAL: 'often' } },
+      'KEEP_ALIVE_INTERVAL is "often": a whole number from 10 to 3600000 is wanted',
+    ],
+    [{ args: ['--device', 'tpu'] }, '--device is "tpu": one of wasm, reference is wanted'],
+    [
+      { args: ['--body-limit', '5 parsec'] },
+      '--body-limit is "5 parsec": a size from 1KiB to 2GiB is wanted, as 50MiB',
+    ],
+    [{ args: ['run'] }, 'unknown command "run": serve is the only one. Is it a model? Then: --model run'],
+  ];
+  for (const [given, message] of cases) t.throws(() => command(given), { name: 'UsageError', message });
+});
+
+void t.test('what comes later is refused with what to use meanwhile', async (t) => {
+  t.throws(() => command({ args: ['--device', 'gpu'] }), { message: /optional peer gpu\.js; use wasm$/ });
+  t.throws(() => command({ args: ['--transport', 'uws'] }), { message: /use auto$/ });
+  t.throws(() => command({ args: ['--kernels', 'vnni'] }), { message: /use auto or strict$/ });
+  t.throws(() => command({ args: ['--kv-cache', 'f16'] }), { message: /use f32$/ });
+});
+
+void t.test('help names every flag, its default and its variables, in the width of the terminal', async (t) => {
+  const result = command({ args: ['--help', '--port', 'nonsense'], columns: 60 });
+  if (result.type !== 'print') throw new Error('no text');
+  const rows = result.text.split('\n').filter((line) => /^ +(-\w, )?--[a-z-]+( [A-Z]+)?$/.test(line));
+  t.equal(rows.length, Object.keys(config({})).length + 2, 'one row per setting, help and version');
+  t.match(result.text, 'KEEP_ALIVE_INTERVAL]');
+  t.match(result.text, /Default:\s+1234\./);
+  t.ok(result.text.split('\n').every((line) => line.length <= 66));
+  t.same(command({ args: ['--version'] }), { type: 'print', text: '1.2.3' });
+});
+
+void t.test('hardware threads of one core are one core', async (t) => {
+  const asked: string[] = [];
+  const cores = physicalCores((path) => {
+    asked.push(path);
+    return '0-99\n';
+  });
+  t.equal(cores, 1);
+  t.match(asked[0], /cpu0\/topology/);
+  const unknown = physicalCores(() => {
+    throw new Error('no such file');
+  });
+  t.ok(unknown >= 1);
+});

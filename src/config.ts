@@ -1,0 +1,260 @@
+// Flags and environment -> one frozen Config. Parsing, defaults, environment names and --help come from the same table, so that they
+// cannot disagree. Precedence: flag, TRAMONTANE_* variable, the plain old variable (PORT), default.
+
+import { physicalCores } from './cores.ts';
+import type { DeviceKind, KernelsBuild, KvCacheType } from './engine/messages.ts';
+import { integer, nonEmpty, oneOf, origin, size, truth, UsageError } from './flag-values.ts';
+import { helpText, readArguments, readFlag, type Environment, type Flag } from './flags.ts';
+
+export { UsageError } from './flag-values.ts';
+
+export interface Config {
+  /** File or folder; `undefined` is the bundled model. */
+  readonly model: string | undefined;
+  readonly aliases: readonly string[];
+  /** `undefined`: what the model was trained for, within the engine's default. */
+  readonly contextLength: number | undefined;
+  readonly kvCache: KvCacheType;
+  readonly device: DeviceKind;
+  readonly kernels: KernelsBuild | 'auto';
+  readonly threads: number;
+  readonly maxWaiting: number;
+  readonly host: string;
+  readonly port: number;
+  readonly transport: 'http';
+  readonly allowedHosts: readonly string[];
+  readonly corsOrigins: readonly string[];
+  readonly bodyLimitBytes: number;
+  readonly strictFields: boolean;
+  readonly keepAliveMs: number;
+  readonly shutdownTimeoutMs: number;
+  readonly logFormat: 'text' | 'json';
+  readonly logLevel: LogLevel;
+  /** Whether a terminal may be coloured. */
+  readonly color: boolean;
+}
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
+
+export type Command =
+  { readonly type: 'serve'; readonly config: Config } | { readonly type: 'print'; readonly text: string };
+
+export interface Invocation {
+  /** Arguments after the script. */
+  readonly args: readonly string[];
+  readonly env: Environment;
+  readonly version: string;
+  /** Width of the terminal, for --help. */
+  readonly columns: number;
+}
+
+/** Throws `UsageError`. */
+export function readCommand({ args, env, version, columns }: Invocation): Command {
+  const rows = Object.entries<Flag<unknown>>(flags);
+  const table = rows.map(([, flag]) => flag);
+  const { values, positionals } = readArguments(table, args);
+  if (values.has('help')) return { type: 'print', text: helpText(table, intro, columns) };
+  if (values.has('version')) return { type: 'print', text: version };
+  const [word] = positionals[0] === 'serve' ? positionals.slice(1) : positionals;
+  if (word !== undefined) {
+    throw new UsageError(`unknown command "${word}": serve is the only one. Is it a model? Then: --model ${word}`);
+  }
+  const config = Object.fromEntries(rows.map(([key, flag]) => [key, readFlag(flag, values, env)]));
+  if ((env['NO_COLOR'] ?? '') !== '' && !values.has('color')) config['color'] = false;
+  return { type: 'serve', config: Object.freeze(config) as unknown as Config };
+}
+
+const intro = [
+  'Serve a model over HTTP, in the shape of the OpenAI API.',
+  '',
+  'Usage: tramontane [serve] [options]',
+  '  tramontane                      the bundled model',
+  '  tramontane -m ./model.gguf      a model file or folder',
+];
+
+const flags: { readonly [K in keyof Config]: Flag<Config[K]> } = {
+  model: {
+    name: 'model',
+    short: 'm',
+    group: 'Model',
+    value: 'PATH',
+    text: 'GGUF file, or a folder that holds one',
+    parse: nonEmpty,
+    fallback: () => undefined,
+    fallbackText: 'the bundled model',
+  },
+  aliases: {
+    name: 'alias',
+    group: 'Model',
+    value: 'NAMES',
+    isList: true,
+    text: 'further names for the model; repeated, or with commas',
+    parse: nonEmpty,
+    fallback: () => [],
+  },
+  contextLength: {
+    name: 'ctx',
+    group: 'Model',
+    value: 'N',
+    text: 'positions of the context; more than the model was trained for is allowed, with a warning',
+    parse: integer(16, 16_777_216),
+    fallback: () => undefined,
+    fallbackText: 'the trained length, at most 8192',
+  },
+  kvCache: {
+    name: 'kv-cache',
+    group: 'Model',
+    value: 'TYPE',
+    text: 'numbers of the key and value cache: f32',
+    parse: oneOf(['f32'], {
+      f16: 'the f16 cache comes in a later release; use f32',
+      q8_0: 'the q8_0 cache comes in a later release; use f32',
+    }),
+    fallback: () => 'f32',
+  },
+  device: {
+    name: 'device',
+    group: 'Engine',
+    value: 'NAME',
+    text: 'who computes: wasm, or reference (slow, plain arithmetic)',
+    parse: oneOf(['wasm', 'reference'], {
+      gpu: 'the GPU comes in a later release, through the optional peer gpu.js; use wasm',
+    }),
+    fallback: () => 'wasm',
+  },
+  kernels: {
+    name: 'kernels',
+    group: 'Engine',
+    value: 'BUILD',
+    text: 'kernel build: strict, or auto for the best that gives right results here',
+    parse: oneOf(['auto', 'strict'], {
+      rel16: 'this build comes in a later release; use auto or strict',
+      vnni: 'this build comes in a later release; use auto or strict',
+    }),
+    fallback: () => 'auto',
+  },
+  threads: {
+    name: 'threads',
+    group: 'Engine',
+    value: 'N',
+    text: 'compute threads',
+    parse: integer(1, 256),
+    fallback: physicalCores,
+    fallbackText: 'physical cores',
+  },
+  maxWaiting: {
+    name: 'max-waiting',
+    group: 'Engine',
+    value: 'N',
+    text: 'requests that may wait for their turn; further ones get 429',
+    parse: integer(0, 100_000),
+    fallback: () => 256,
+  },
+  host: {
+    name: 'host',
+    group: 'Server',
+    value: 'ADDRESS',
+    text: 'address to listen on; 0.0.0.0 opens the server to the network',
+    parse: nonEmpty,
+    fallback: () => '127.0.0.1',
+  },
+  port: {
+    name: 'port',
+    short: 'p',
+    group: 'Server',
+    value: 'N',
+    text: 'port to listen on; 0 takes any free one',
+    parse: integer(0, 65_535),
+    fallback: () => 1234,
+    alsoEnv: 'PORT',
+  },
+  transport: {
+    name: 'transport',
+    group: 'Server',
+    value: 'NAME',
+    text: "HTTP implementation: http (Node's own); auto is http",
+    parse: (text) => {
+      oneOf(['auto', 'http'], { uws: 'uWebSockets.js comes in a later release; use auto' })(text);
+      return 'http';
+    },
+    fallback: () => 'http',
+    fallbackText: 'auto',
+  },
+  allowedHosts: {
+    name: 'allowed-hosts',
+    group: 'Server',
+    value: 'NAMES',
+    isList: true,
+    text: 'further host names under which a server on loopback may be asked, or * for all',
+    parse: nonEmpty,
+    fallback: () => [],
+    fallbackText: 'localhost and loopback addresses',
+  },
+  corsOrigins: {
+    name: 'cors-origins',
+    group: 'Server',
+    value: 'ORIGINS',
+    isList: true,
+    text: 'web origins that may use the server besides those of this machine, as https://app.example, or * for all',
+    parse: origin,
+    fallback: () => [],
+    fallbackText: 'origins of this machine',
+  },
+  bodyLimitBytes: {
+    name: 'body-limit',
+    group: 'Server',
+    value: 'SIZE',
+    text: 'largest request body, as 50MiB',
+    parse: size,
+    fallback: () => 50 * 1024 * 1024,
+    fallbackText: '50MiB',
+  },
+  strictFields: {
+    name: 'strict-fields',
+    group: 'Server',
+    text: 'refuse unknown request fields instead of naming them in x-ignored-fields',
+    parse: truth,
+    fallback: () => false,
+  },
+  keepAliveMs: {
+    name: 'keep-alive-interval',
+    group: 'Server',
+    value: 'MS',
+    text: 'milliseconds between the comments that keep a silent stream open',
+    parse: integer(10, 3_600_000),
+    fallback: () => 10_000,
+    alsoEnv: 'KEEP_ALIVE_INTERVAL',
+  },
+  shutdownTimeoutMs: {
+    name: 'shutdown-timeout',
+    group: 'Server',
+    value: 'SECONDS',
+    text: 'how long running answers may take to finish after Ctrl-C or SIGTERM',
+    parse: (text) => integer(0, 86_400)(text) * 1000,
+    fallback: () => 30_000,
+    fallbackText: '30',
+  },
+  logFormat: {
+    name: 'log-format',
+    group: 'Logs and screen',
+    value: 'FORMAT',
+    text: 'text or json, on the error output',
+    parse: oneOf(['text', 'json']),
+    fallback: () => 'text',
+  },
+  logLevel: {
+    name: 'log-level',
+    group: 'Logs and screen',
+    value: 'LEVEL',
+    text: 'debug, info, warn, error or silent',
+    parse: oneOf(['debug', 'info', 'warn', 'error', 'silent']),
+    fallback: () => 'info',
+  },
+  color: {
+    name: 'color',
+    group: 'Logs and screen',
+    text: 'colour on a terminal; off with --no-color or NO_COLOR',
+    parse: truth,
+    fallback: () => true,
+  },
+};

@@ -1,0 +1,70 @@
+// What is asked of a submission before it gets a place in the queue. A refusal names what would be accepted.
+
+import type { Failure } from '../core/errors.ts';
+import type { SubmitOptions } from './messages.ts';
+
+export interface AdmissionLimits {
+  readonly contextLength: number;
+  readonly vocabularySize: number;
+}
+
+/** Why this cannot be run, or `undefined`. */
+export function refuse(options: SubmitOptions, limits: AdmissionLimits): Failure | undefined {
+  return refuseUnsupported(options) ?? refusePrompt(options.input.ids, limits) ?? refuseNumbers(options, limits);
+}
+
+function refuseUnsupported({ input, constraint, adapter, output }: SubmitOptions): Failure | undefined {
+  if (input.spans.length > 0)
+    return unsupported('Images, audio and other media are not supported by this engine; send text.');
+  if (input.positions !== undefined)
+    return unsupported('Explicit token positions are not supported by this engine; leave them out.');
+  if (constraint !== undefined)
+    return unsupported('Output constrained by a grammar or schema is not supported by this engine yet; leave it out.');
+  if (adapter !== undefined)
+    return unsupported(`Adapters are not supported by this engine yet ("${adapter}"); name the model alone.`);
+  if (output.type !== 'logits')
+    return unsupported('Hidden states (embeddings) are not supported by this engine yet; only generated text is.');
+  return undefined;
+}
+
+function refusePrompt(ids: Int32Array, { contextLength, vocabularySize }: AdmissionLimits): Failure | undefined {
+  if (ids.length === 0) return invalid('The prompt is empty; at least one token is needed.', 'empty_prompt');
+  if (ids.length >= contextLength) {
+    return {
+      ...invalid(
+        `This model's context holds ${contextLength} tokens, at least one of them for the answer, but the prompt has ${ids.length}. ` +
+          'Shorten the prompt, or start the server with a longer context.',
+        'context_length_exceeded',
+      ),
+      param: 'messages',
+    };
+  }
+  const stranger = ids.find((id) => id < 0 || id >= vocabularySize);
+  if (stranger !== undefined)
+    return invalid(
+      `The prompt holds the token id ${stranger}; ids of this model are 0 to ${vocabularySize - 1}.`,
+      'invalid_token',
+    );
+  return undefined;
+}
+
+function refuseNumbers(options: SubmitOptions, { vocabularySize }: AdmissionLimits): Failure | undefined {
+  const { maxTokens, stopIds, deadlineMs, priority } = options;
+  if (!Number.isInteger(maxTokens) || maxTokens < 0)
+    return invalid('The token limit must be an integer of at least 0.', 'invalid_value');
+  if (stopIds.some((id) => !Number.isInteger(id) || id < 0 || id >= vocabularySize)) {
+    return invalid(`Stop ids of this model are 0 to ${vocabularySize - 1}.`, 'invalid_token');
+  }
+  if (deadlineMs !== undefined && !(deadlineMs > 0))
+    return invalid('The deadline must be a positive number of milliseconds.', 'invalid_value');
+  if (!Number.isFinite(priority)) return invalid('The priority must be a finite number.', 'invalid_value');
+  return undefined;
+}
+
+function invalid(message: string, code: string): Failure {
+  return { kind: 'invalid_request', message, code };
+}
+
+function unsupported(message: string): Failure {
+  return invalid(message, 'unsupported_parameter');
+}

@@ -1,0 +1,393 @@
+// The client with real processes: their entry is testing/fake-engine.
+
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import t, { type Test } from 'tap';
+import { ApiError } from '../core/errors.ts';
+import { silentLog, type Log } from '../core/log.ts';
+import { crashId, fakeContextLength, type FakeEngineScript } from '../testing/fake-engine-script.ts';
+import { expectedTokens, fakeRequest } from '../testing/fake-model.ts';
+import {
+  createEngineClient,
+  type EngineClient,
+  type EngineClientOptions,
+  type EngineEvent,
+  type EngineState,
+} from './client.ts';
+import type { LoadOptions } from './messages.ts';
+
+const entry = fileURLToPath(new URL('../testing/fake-engine.js', import.meta.url));
+const never = new AbortController().signal;
+
+/** A process that lives holds a connection to `server`; `ended` counts those that are over. */
+class Pulse {
+  readonly server: Server;
+  readonly sockets = new Set<Socket>();
+  count = 0;
+
+  constructor() {
+    this.server = createServer((socket) => {
+      this.count++;
+      this.sockets.add(socket);
+      socket.on('error', () => undefined);
+      socket.on('close', () => {
+        this.sockets.delete(socket);
+        this.server.emit('beatless');
+      });
+      socket.resume();
+    });
+  }
+
+  async listen(): Promise<number> {
+    this.server.listen(0, '127.0.0.1');
+    await once(this.server, 'listening');
+    return (this.server.address() as AddressInfo).port;
+  }
+
+  /** Resolves when no process is left. */
+  async silence(): Promise<void> {
+    while (this.sockets.size > 0) await once(this.server, 'beatless');
+  }
+}
+
+interface Bench {
+  readonly client: EngineClient;
+  readonly pulse: Pulse;
+  readonly states: EngineState[];
+  readonly load: LoadOptions;
+  readonly script: (script: Partial<FakeEngineScript>) => void;
+  /** Resolves when the client is in this state. */
+  readonly reaches: (state: EngineState) => Promise<void>;
+  /** Resolves when the stats say so. */
+  readonly counts: (running: number) => Promise<void>;
+}
+
+async function bench(
+  t: Test,
+  changes: Partial<EngineClientOptions> = {},
+  load: Partial<LoadOptions> = {},
+): Promise<Bench> {
+  const folder = mkdtempSync(join(tmpdir(), 'engine-'));
+  const path = join(folder, 'script.json');
+  const pulse = new Pulse();
+  const port = await pulse.listen();
+  const script = (script: Partial<FakeEngineScript>): void =>
+    writeFileSync(path, JSON.stringify({ load: 'fine', pulse: port, ...script }));
+  script({});
+  const states: EngineState[] = [];
+  const watchers = new Set<() => void>();
+  const changed = (): void => {
+    for (const wake of watchers) wake();
+  };
+  const until = (isSo: () => boolean): Promise<void> =>
+    new Promise((resolve) => {
+      const check = (): void => {
+        if (!isSo()) return;
+        watchers.delete(check);
+        resolve();
+      };
+      watchers.add(check);
+      check();
+    });
+  const client = createEngineClient({
+    entry,
+    log: silentLog,
+    restart: { delayMs: 1, patienceMs: 60_000 },
+    onState: (state) => {
+      states.push(state);
+      changed();
+    },
+    onStats: changed,
+    ...changes,
+  });
+  t.teardown(async () => {
+    await client.shutdown(0);
+    await pulse.silence();
+    pulse.server.close();
+    rmSync(folder, { recursive: true });
+  });
+  return {
+    client,
+    pulse,
+    states,
+    script,
+    load: {
+      path,
+      device: 'reference',
+      kernels: 'auto',
+      threads: 1,
+      contextLength: undefined,
+      kvCache: 'f32',
+      maxSequences: 4,
+      maxBatchTokens: 64,
+      maxWaiting: 8,
+      ...load,
+    },
+    reaches: (state) => until(() => client.state === state),
+    counts: (running) => until(() => client.stats.running === running && client.stats.waiting === 0),
+  };
+}
+
+async function collect(events: AsyncIterable<EngineEvent>): Promise<{ tokens: number[]; cause: string | undefined }> {
+  const tokens: number[] = [];
+  let cause: string | undefined;
+  for await (const event of events) {
+    if (event.type === 'tokens') tokens.push(...event.ids);
+    else cause = event.cause;
+  }
+  return { tokens, cause };
+}
+
+/** A request that lasts until something stops it. */
+const endless = fakeRequest([1, 2, 3], { maxTokens: 90_000 });
+
+/** Submits it and waits for its first token. */
+async function running(client: EngineClient, id: string, signal = never): Promise<AsyncIterator<EngineEvent>> {
+  const { events } = await client.submit(id, endless, signal);
+  const iterator = events[Symbol.asyncIterator]();
+  await iterator.next();
+  return iterator;
+}
+
+async function drain(iterator: AsyncIterator<EngineEvent>): Promise<void> {
+  while (!(await iterator.next()).done);
+}
+
+void t.test('requests go through a real process and come back whole', async (t) => {
+  const lines: string[] = [];
+  const log: Log = {
+    ...silentLog,
+    info: (line) => lines.push(line),
+    warn: (line) => lines.push(line),
+    with: () => log,
+  };
+  const progress: number[] = [];
+  const { client, states, load, counts } = await bench(t, { log, onProgress: ({ done }) => progress.push(done) });
+  t.equal(client.state, 'stopped');
+  const model = await client.start(load);
+  t.equal(model.architecture, 'fake');
+  t.equal(client.model, model);
+  t.same(progress, [1]);
+  const requests = Array.from({ length: 6 }, (_, i) => fakeRequest([i, 4, 5], { maxTokens: 20 + i }));
+  const answers = await Promise.all(
+    requests.map(async (request, i) => collect((await client.submit(`r${i}`, request, never)).events)),
+  );
+  t.same(
+    answers,
+    requests.map((request) => ({ tokens: expectedTokens(request, fakeContextLength), cause: 'length' })),
+  );
+  await counts(0);
+  t.equal(client.stats.blocksUsed, 0);
+  t.ok(client.stats.blocksTotal > 0);
+  await client.shutdown(10_000);
+  t.same(states, ['loading', 'ready', 'stopped']);
+  t.same(lines.sort(), ['said on stderr', 'said on stdout'], 'the output of the process is in the log');
+  await t.rejects(client.submit('late', requests[0], never), { kind: 'unavailable', code: 'engine_stopped' });
+});
+
+void t.test('a rejection is thrown by submit, and the process lives on', async (t) => {
+  const { client, load } = await bench(t, {}, { maxSequences: 1, maxWaiting: 1 });
+  await t.rejects(client.submit('early', endless, never), { code: 'engine_stopped' });
+  await client.start(load);
+  await t.rejects(client.submit('empty', fakeRequest([]), never), { kind: 'invalid_request', code: 'empty_prompt' });
+  const controller = new AbortController();
+  await running(client, 'a', controller.signal);
+  await client.submit('b', endless, controller.signal);
+  const full = client.submit('c', endless, never);
+  await t.rejects(full, { kind: 'rate_limit', code: 'queue_full', retryAfterSeconds: Number });
+  await t.rejects(full, ApiError);
+  controller.abort();
+  const small = fakeRequest([9]);
+  const { tokens } = await collect((await client.submit('d', small, never)).events);
+  t.same(tokens, expectedTokens(small, fakeContextLength));
+});
+
+void t.test('an abort ends the stream with the reason of the signal, and the engine stops working on it', async (t) => {
+  const { client, load, counts } = await bench(t);
+  await client.start(load);
+  const controller = new AbortController();
+  const stream = await running(client, 'a', controller.signal);
+  await counts(1);
+  controller.abort(new Error('the caller is gone'));
+  await t.rejects(drain(stream), /the caller is gone/);
+  await counts(0);
+  t.equal(client.stats.blocksUsed, 0);
+  await t.rejects(client.submit('b', endless, controller.signal), /the caller is gone/, 'also before it was sent');
+
+  const other = new AbortController();
+  const submission = client.submit('c', endless, other.signal);
+  other.abort(new Error('gone again'));
+  await t.rejects(submission, /gone again/, 'also before it was accepted');
+  await counts(0);
+});
+
+void t.test('who stops reading has cancelled', async (t) => {
+  const { client, load, counts } = await bench(t);
+  await client.start(load);
+  const { events } = await client.submit('a', endless, never);
+  for await (const event of events) {
+    t.equal(event.type, 'tokens');
+    break;
+  }
+  await counts(0);
+  t.equal(client.stats.blocksUsed, 0);
+});
+
+void t.test(
+  'SIGKILL in mid-stream: that stream fails, waiting submissions get 503, the next request works',
+  async (t) => {
+    const { client, load, states, pulse } = await bench(t);
+    await client.start(load);
+    const first = client.pid;
+    t.type(first, 'number');
+    const stream = await running(client, 'a');
+    // A stopped process answers nothing: this submission is neither accepted nor rejected.
+    process.kill(first as number, 'SIGSTOP');
+    const waiting = client.submit('b', endless, never);
+    process.kill(first as number, 'SIGKILL');
+    await t.rejects(drain(stream), { kind: 'unavailable', code: 'engine_crashed', retryAfterSeconds: 1 });
+    await t.rejects(waiting, { kind: 'unavailable', code: 'engine_crashed', retryAfterSeconds: 1 });
+    t.equal(client.state, 'restarting');
+    const small = fakeRequest([7, 8]);
+    const { tokens } = await collect((await client.submit('c', small, never)).events);
+    t.same(tokens, expectedTokens(small, fakeContextLength), 'the next request waits for the restart and works');
+    t.not(client.pid, first);
+    t.equal(client.restarts, 1);
+    t.same(states, ['loading', 'ready', 'restarting', 'ready']);
+    t.equal(pulse.count, 2);
+  },
+);
+
+void t.test('an exception in the engine is logged and survived', async (t) => {
+  let heard: (() => void) | undefined;
+  const trace = new Promise<void>((resolve) => {
+    heard = resolve;
+  });
+  const warn = (line: string): void => {
+    if (line.includes('the fake model crashed')) heard?.();
+  };
+  const log: Log = { ...silentLog, warn, with: () => log };
+  const { client, load } = await bench(t, { log });
+  await client.start(load);
+  const { events } = await client.submit('a', fakeRequest([crashId]), never);
+  await t.rejects(collect(events), { code: 'engine_crashed' });
+  await trace;
+  const { cause } = await collect((await client.submit('b', fakeRequest([1]), never)).events);
+  t.equal(cause, 'length');
+});
+
+void t.test('attempts to restart are bounded, and a submission that waits for them hears of the end', async (t) => {
+  const { client, load, script, reaches, states, pulse } = await bench(t, {
+    restart: { attempts: 3, delayMs: 1, patienceMs: 60_000 },
+  });
+  await client.start(load);
+  script({ load: 'crash' });
+  process.kill(client.pid as number, 'SIGKILL');
+  await reaches('restarting');
+  const waiting = client.submit('a', endless, never);
+  await t.rejects(waiting, { kind: 'unavailable', code: 'engine_failed', retryAfterSeconds: 60 });
+  t.equal(client.state, 'failed');
+  t.same(states, ['loading', 'ready', 'restarting', 'failed']);
+  t.equal(pulse.count, 4, 'one process and three attempts');
+});
+
+void t.test('a submission waits for a restart only so long', async (t) => {
+  const { client, load, script, reaches } = await bench(t, { restart: { patienceMs: 1 } }, { maxWaiting: 1 });
+  await client.start(load);
+  script({ load: 'never' });
+  process.kill(client.pid as number, 'SIGKILL');
+  await reaches('restarting');
+  await t.rejects(client.submit('a', endless, never), { code: 'engine_restarting', retryAfterSeconds: 2 });
+  const controller = new AbortController();
+  const aborted = client.submit('b', endless, controller.signal);
+  controller.abort(new Error('enough'));
+  await t.rejects(aborted, /enough/);
+});
+
+void t.test('a model that cannot be loaded says why, once', async (t) => {
+  const { client, load, script, states, pulse } = await bench(t);
+  script({ load: 'unloadable' });
+  await t.rejects(client.start(load), { message: 'the fake model cannot be loaded' });
+  t.same(states, ['loading', 'failed']);
+  await t.rejects(client.submit('a', endless, never), { code: 'engine_failed' });
+  t.equal(pulse.count, 1);
+});
+
+void t.test('a process that dies while loading, or cannot be started, fails the start', async (t) => {
+  const crashing = await bench(t);
+  crashing.script({ load: 'crash' });
+  await t.rejects(crashing.client.start(crashing.load), /died while it loaded the model: it exited with code 3/);
+  t.equal(crashing.client.state, 'failed');
+  const missing = await bench(t, { execPath: join(tmpdir(), 'no-such-node') });
+  await t.rejects(missing.client.start(missing.load), /could not be started/);
+  t.equal(missing.client.state, 'failed');
+});
+
+void t.test('requests while the model is loading are told to come back', async (t) => {
+  const { client, load, script } = await bench(t);
+  script({ load: 'never' });
+  const loading = t.rejects(client.start(load), /died while it loaded/);
+  await t.rejects(client.submit('a', endless, never), {
+    kind: 'unavailable',
+    code: 'model_loading',
+    retryAfterSeconds: 2,
+  });
+  await client.shutdown(10_000);
+  await loading;
+  t.equal(client.state, 'stopped');
+});
+
+void t.test('shutdown lets running requests finish within the grace, and no longer', async (t) => {
+  const patient = await bench(t);
+  await patient.client.start(patient.load);
+  const request = fakeRequest([4], { maxTokens: 200 });
+  const answer = collect((await patient.client.submit('a', request, never)).events);
+  await patient.client.shutdown(60_000);
+  t.same(await answer, { tokens: expectedTokens(request, fakeContextLength), cause: 'length' });
+  await patient.pulse.silence();
+
+  const hasty = await bench(t);
+  await hasty.client.start(hasty.load);
+  const stream = await running(hasty.client, 'b');
+  await hasty.client.shutdown(0);
+  await t.rejects(drain(stream), { kind: 'unavailable', code: 'engine_stopped' });
+  await hasty.pulse.silence();
+  t.equal(hasty.client.pid, undefined);
+});
+
+void t.test('shutdown during a restart ends the attempts', async (t) => {
+  const { client, load, script, reaches, pulse } = await bench(t, { restart: { delayMs: 600_000 } });
+  await client.start(load);
+  script({ load: 'crash' });
+  process.kill(client.pid as number, 'SIGKILL');
+  await reaches('restarting');
+  await client.shutdown(0);
+  await pulse.silence();
+  t.equal(client.state, 'stopped');
+});
+
+void t.test('an engine process ignores interrupts and does not outlive its parent', async (t) => {
+  const { load, pulse, client } = await bench(t);
+  await client.start(load);
+  process.kill(client.pid as number, 'SIGINT');
+  process.kill(client.pid as number, 'SIGTERM');
+  const { cause } = await collect((await client.submit('a', fakeRequest([1]), never)).events);
+  t.equal(cause, 'length');
+  await client.shutdown(0);
+
+  const parent = fork(fileURLToPath(new URL('../testing/fake-parent.js', import.meta.url)), [load.path], {
+    execArgv: [],
+  });
+  const [message] = (await once(parent, 'message')) as [string];
+  t.equal(message, 'streaming');
+  t.equal(pulse.count, 2);
+  t.equal(pulse.sockets.size, 1);
+  parent.kill('SIGKILL');
+  await pulse.silence();
+  t.pass('the engine of a killed server ends in mid-stream');
+});

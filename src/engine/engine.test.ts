@@ -1,0 +1,329 @@
+import t from 'tap';
+import {
+  expectedTokens,
+  fakeRequest,
+  fakeRunner,
+  fakeSample,
+  poisonId,
+  type FakeRunner,
+} from '../testing/fake-model.ts';
+import { Engine } from './engine.ts';
+import type { FromEngine, SubmitOptions } from './messages.ts';
+
+interface Outcome {
+  readonly tokens: number[];
+  end: string | undefined;
+}
+
+/** An engine on a fake model, with what it said sorted by request. */
+class Bench {
+  readonly runner: FakeRunner;
+  readonly engine: Engine;
+  readonly said: FromEngine[] = [];
+  now = 0;
+
+  constructor(changes: Partial<ConstructorParameters<typeof Engine>[0]> = {}) {
+    const { maxBatchTokens = 16, maxSequences = 4, kvBlocks = 16 } = changes;
+    this.runner = fakeRunner(kvBlocks, { tokens: maxBatchTokens, sequences: maxSequences });
+    this.engine = new Engine({
+      runner: this.runner,
+      sample: fakeSample,
+      emit: (message) => this.said.push(message),
+      contextLength: 256,
+      kvBlocks,
+      maxSequences,
+      maxBatchTokens,
+      maxWaiting: 100,
+      now: () => this.now,
+      ...changes,
+    });
+  }
+
+  async run(): Promise<void> {
+    for (let steps = 0; !this.engine.isIdle; steps++) {
+      if (steps > 20_000) throw new Error('the engine makes no progress');
+      await this.engine.step();
+    }
+  }
+
+  outcome(id: string): Outcome {
+    const outcome: Outcome = { tokens: [], end: undefined };
+    for (const message of this.said) {
+      if (!('id' in message) || message.id !== id) continue;
+      if (outcome.end !== undefined) throw new Error(`${id} ended and then said ${message.type}`);
+      if (message.type === 'tokens') outcome.tokens.push(...message.ids);
+      if (message.type === 'finished') outcome.end = message.cause;
+      if (message.type === 'failed' || message.type === 'rejected') outcome.end = message.error.code;
+    }
+    return outcome;
+  }
+}
+
+const ids = (count: number, salt = 0): number[] =>
+  Array.from({ length: count }, (_, i) => (i * 31 + salt * 17) % poisonId);
+
+void t.test('a lone request gets its tokens, exactly as many as it asked for', async (t) => {
+  for (const maxTokens of [1, 2, 63, 64, 65]) {
+    const bench = new Bench();
+    const request = fakeRequest(ids(70), { maxTokens });
+    bench.engine.submit('a', request);
+    t.same(bench.said, [{ type: 'accepted', id: 'a', cachedTokens: 0 }], 'accepted before the first pass');
+    await bench.run();
+    t.same(bench.outcome('a'), { tokens: expectedTokens(request, 256), end: 'length' });
+    t.equal(bench.outcome('a').tokens.length, maxTokens);
+    t.equal(bench.engine.stats.blocksUsed, 0);
+  }
+});
+
+void t.test('no token at all is a fine number of tokens', async (t) => {
+  const bench = new Bench();
+  bench.engine.submit('a', fakeRequest(ids(3), { maxTokens: 0 }));
+  t.same(bench.outcome('a'), { tokens: [], end: 'length' });
+  t.ok(bench.engine.isIdle);
+});
+
+void t.test('a stop id ends the answer and is not delivered', async (t) => {
+  const bench = new Bench();
+  const [first, second, third] = expectedTokens(fakeRequest(ids(5)), 256);
+  t.not(third, first);
+  t.not(third, second);
+  bench.engine.submit('a', fakeRequest(ids(5), { stopIds: [third] }));
+  await bench.run();
+  t.same(bench.outcome('a'), { tokens: [first, second], end: 'stop_id' });
+});
+
+void t.test('the end of the context ends the answer', async (t) => {
+  const bench = new Bench();
+  bench.engine.submit('a', fakeRequest(ids(250), { maxTokens: 1000 }));
+  bench.engine.submit('b', fakeRequest(ids(255), { maxTokens: 1000 }));
+  await bench.run();
+  t.equal(bench.outcome('a').tokens.length, 6);
+  t.equal(bench.outcome('b').tokens.length, 1);
+  t.equal(bench.outcome('a').end, 'length');
+});
+
+void t.test('what cannot be run is refused with a reason', async (t) => {
+  const base = fakeRequest(ids(4));
+  const refusals: readonly (readonly [string, SubmitOptions])[] = [
+    ['context_length_exceeded', fakeRequest(ids(256))],
+    ['empty_prompt', fakeRequest([])],
+    ['invalid_token', fakeRequest([3, 97])],
+    ['invalid_token', fakeRequest([-1])],
+    ['invalid_token', fakeRequest([1], { stopIds: [97] })],
+    ['invalid_value', fakeRequest([1], { maxTokens: 1.5 })],
+    ['invalid_value', fakeRequest([1], { maxTokens: -1 })],
+    ['invalid_value', fakeRequest([1], { deadlineMs: 0 })],
+    ['invalid_value', fakeRequest([1], { priority: NaN })],
+    ['unsupported_parameter', fakeRequest([1], { adapter: 'mine' })],
+    ['unsupported_parameter', fakeRequest([1], { output: { type: 'hidden', pooling: 'mean' } })],
+    [
+      'unsupported_parameter',
+      fakeRequest([1], { constraint: { grammar: { type: 'regex', value: 'a' }, start: 'now', repeat: 'one' } }),
+    ],
+    ['unsupported_parameter', { ...base, input: { ...base.input, positions: Int32Array.of(0, 1, 2, 3) } }],
+    [
+      'unsupported_parameter',
+      {
+        ...base,
+        input: {
+          ...base.input,
+          spans: [{ at: 0, length: 1, mediaHash: 'x', embeddings: new Float32Array(4), bidirectional: true }],
+        },
+      },
+    ],
+  ];
+  for (const [code, options] of refusals) {
+    const bench = new Bench();
+    bench.engine.submit('a', options);
+    t.equal(bench.outcome('a').end, code);
+    t.ok(bench.engine.isIdle);
+  }
+  const bench = new Bench();
+  bench.engine.submit('a', fakeRequest(ids(300)));
+  const [refusal] = bench.said;
+  t.match(refusal, {
+    type: 'rejected',
+    error: { message: /256 tokens.*300/s, param: 'messages', kind: 'invalid_request' },
+  });
+});
+
+void t.test('an id that is running is refused a second time', async (t) => {
+  const bench = new Bench();
+  bench.engine.submit('a', fakeRequest(ids(3)));
+  bench.engine.submit('a', fakeRequest(ids(4)));
+  t.match(bench.said[1], { type: 'rejected', error: { kind: 'conflict' } });
+});
+
+void t.test('the queue is bounded, and says when to come back', async (t) => {
+  const bench = new Bench({ maxSequences: 2, maxWaiting: 3 });
+  for (let i = 0; i < 6; i++) bench.engine.submit(`r${i}`, fakeRequest(ids(3, i)));
+  t.same(
+    bench.said.map(({ type }) => type),
+    ['accepted', 'accepted', 'accepted', 'accepted', 'accepted', 'rejected'],
+    'two places and three waiting',
+  );
+  t.match(bench.said[5], { error: { kind: 'rate_limit', code: 'queue_full', retryAfterSeconds: 1 } });
+  await bench.engine.step();
+  bench.engine.submit('late', fakeRequest(ids(3)));
+  t.equal(bench.outcome('late').end, 'queue_full', 'still full while two run and three wait');
+  bench.engine.cancel('r4');
+  bench.engine.submit('lucky', fakeRequest(ids(3)));
+  await bench.run();
+  t.equal(bench.outcome('lucky').end, 'length');
+});
+
+void t.test('requests that arrive together share batches, decodes before prompts, in order of rank', async (t) => {
+  const bench = new Bench({ maxBatchTokens: 8 });
+  bench.engine.submit('a', fakeRequest(ids(3, 1), { maxTokens: 20 }));
+  await bench.engine.step();
+  bench.engine.submit('low', fakeRequest(ids(30, 2)));
+  bench.engine.submit('high', fakeRequest(ids(5, 3), { priority: 1 }));
+  await bench.engine.step();
+  const batch = bench.runner.batches[1];
+  t.equal(batch.blockTables.length, 3);
+  t.same(
+    Array.from(batch.sequences),
+    [0, 1, 1, 1, 1, 1, 2, 2],
+    'one decoded token, the urgent prompt, then what fits of the other',
+  );
+  t.same(Array.from(batch.outputs), [0, 5], 'logits only where a sequence is at its end');
+  await bench.run();
+  t.equal(bench.outcome('a').tokens.length, 20);
+  const order = bench.said.flatMap((message) => (message.type === 'finished' ? [message.id] : []));
+  t.same(order, ['high', 'low', 'a']);
+});
+
+void t.test('cancel frees the blocks at every stage and silences the request', async (t) => {
+  for (const stage of ['waiting', 'prefill', 'in flight', 'decode'] as const) {
+    const bench = new Bench({ maxBatchTokens: 4, maxSequences: 1 });
+    const other = fakeRequest(ids(2), { maxTokens: 2 });
+    bench.engine.submit('a', fakeRequest(ids(10), { maxTokens: 50 }));
+    bench.engine.submit('b', other);
+    if (stage === 'prefill') await bench.engine.step();
+    if (stage === 'decode') for (let i = 0; i < 5; i++) await bench.engine.step();
+    const step = stage === 'in flight' ? bench.engine.step() : undefined;
+    bench.engine.cancel('a');
+    const said = bench.said.length;
+    if (step !== undefined) t.equal(bench.engine.stats.blocksUsed, 1, 'blocks in use stay until the pass is over');
+    await step;
+    t.equal(bench.engine.stats.blocksUsed, 0, `${stage}: free within one step`);
+    bench.engine.cancel('a');
+    await bench.run();
+    t.notOk(
+      bench.said.slice(said).some((message) => 'id' in message && message.id === 'a'),
+      `${stage}: nothing more is said`,
+    );
+    t.same(bench.outcome('b'), { tokens: expectedTokens(other, 256), end: 'length' });
+  }
+});
+
+void t.test('an id cancelled during a pass can be used again at once', async (t) => {
+  const bench = new Bench();
+  bench.engine.submit('a', fakeRequest(ids(10)));
+  const step = bench.engine.step();
+  bench.engine.cancel('a');
+  const again = fakeRequest(ids(12, 5));
+  bench.engine.submit('a', again);
+  await step;
+  await bench.run();
+  t.same(bench.outcome('a'), { tokens: expectedTokens(again, 256), end: 'length' });
+  t.equal(bench.engine.stats.blocksUsed, 0);
+});
+
+void t.test('a deadline ends a request, waiting or running, and nobody else', async (t) => {
+  const bench = new Bench({ maxSequences: 1 });
+  bench.engine.submit('running', fakeRequest(ids(3), { maxTokens: 100, deadlineMs: 50 }));
+  bench.engine.submit('waiting', fakeRequest(ids(3), { deadlineMs: 20 }));
+  bench.engine.submit('patient', fakeRequest(ids(3)));
+  while (!bench.engine.isIdle) {
+    await bench.engine.step();
+    bench.now += 10;
+  }
+  t.same(bench.outcome('waiting'), { tokens: [], end: 'deadline_exceeded' });
+  t.equal(bench.outcome('running').end, 'deadline_exceeded');
+  t.equal(bench.outcome('running').tokens.length, 5);
+  t.equal(bench.outcome('patient').end, 'length');
+  t.match(
+    bench.said.find(({ type }) => type === 'failed'),
+    { error: { kind: 'timeout' } },
+  );
+});
+
+void t.test('a request with NaN logits ends alone', async (t) => {
+  const bench = new Bench();
+  const good = fakeRequest(ids(9), { maxTokens: 30 });
+  bench.engine.submit('bad', fakeRequest([1, poisonId, 2], { maxTokens: 30 }));
+  bench.engine.submit('good', good);
+  await bench.run();
+  t.same(bench.outcome('bad'), { tokens: [], end: 'invalid_logits' });
+  t.same(bench.outcome('good'), { tokens: expectedTokens(good, 256), end: 'length' });
+});
+
+void t.test('a broken executor is thrown to the loop', async (t) => {
+  const broken = { ...fakeRunner(4), forward: () => Promise.reject(new Error('worker died')) };
+  const bench = new Bench({ runner: broken });
+  bench.engine.submit('a', fakeRequest(ids(3)));
+  await t.rejects(bench.engine.step(), /worker died/);
+});
+
+/** Small generator, so that each mixture can be repeated by its number. */
+function random(seed: number): (below: number) => number {
+  let state = seed + 0x6d2b79f5;
+  return (below) => {
+    state = (state + 0x6d2b79f5) | 0;
+    let x = Math.imul(state ^ (state >>> 15), state | 1);
+    x ^= x + Math.imul(x ^ (x >>> 7), x | 61);
+    return ((x ^ (x >>> 14)) >>> 0) % below;
+  };
+}
+
+void t.test(
+  'in any mixture every request gets the tokens of a lone run, and the pool is left as it began',
+  async (t) => {
+    let evictions = 0;
+    for (let mixture = 0; mixture < 60; mixture++) {
+      const next = random(mixture);
+      const kvBlocks = 4 + next(6);
+      const maxSequences = 1 + next(6);
+      const bench = new Bench({ kvBlocks, maxSequences, maxBatchTokens: maxSequences + next(40) });
+      const requests = new Map<string, SubmitOptions>();
+      const cancelled = new Set<string>();
+      for (let i = 0; requests.size < 15 || !bench.engine.isIdle; i++) {
+        if (i > 20_000) throw new Error(`mixture ${mixture} makes no progress`);
+        if (requests.size < 15 && next(3) === 0) {
+          const id = `r${requests.size}`;
+          const request = fakeRequest(ids(1 + next(200), next(90)), {
+            maxTokens: 1 + next(120),
+            priority: next(3),
+            stopIds: next(2) === 0 ? [next(poisonId)] : [],
+            sampling: { temperature: next(2), topP: 1, topK: 0, minP: 0, seed: next(1000) },
+          });
+          requests.set(id, request);
+          bench.engine.submit(id, request);
+        }
+        const before = bench.engine.stats;
+        const step = bench.engine.step();
+        if (bench.engine.stats.waiting > before.waiting) evictions++;
+        if (next(40) === 0) {
+          const id = `r${next(15)}`;
+          if (requests.has(id) && bench.outcome(id).end === undefined) cancelled.add(id);
+          bench.engine.cancel(id);
+        }
+        await step;
+      }
+      const expected: Record<string, Outcome> = {};
+      const actual: Record<string, Outcome> = {};
+      for (const [id, request] of requests) {
+        actual[id] = bench.outcome(id);
+        const tokens = expectedTokens(request, 256);
+        const isStopped = tokens.length < Math.min(request.maxTokens, 256 - request.input.ids.length);
+        expected[id] = cancelled.has(id)
+          ? { tokens: tokens.slice(0, actual[id].tokens.length), end: undefined }
+          : { tokens, end: isStopped ? 'stop_id' : 'length' };
+      }
+      t.same(actual, expected, `mixture ${mixture}`);
+      t.same(bench.engine.stats, { running: 0, waiting: 0, blocksUsed: 0, blocksTotal: kvBlocks });
+    }
+    t.ok(evictions > 10, `sequences were pre-empted (${evictions} times)`);
+  },
+);

@@ -1,0 +1,114 @@
+// From a file to a running engine: checkpoint -> model -> backend -> executor -> Engine. A failure's message is for the operator.
+
+import { blockTokens, type Backend, type BackendPlan } from '../compute/backend.ts';
+import { createReferenceBackend } from '../compute/reference/backend.ts';
+import { createWasmBackend } from '../compute/wasm/backend.ts';
+import { buildModel, type Model } from '../model/model.ts';
+import { ModelError } from '../model/error.ts';
+import { sampleAt } from '../sampling/sampler.ts';
+import { openCheckpoint } from '../weights/gguf.ts';
+import { Engine } from './engine.ts';
+import { fingerprint } from './fingerprint.ts';
+import type { LoadEngine } from './loop.ts';
+import type { DeviceKind, FromEngine, KvCacheType, LoadOptions } from './messages.ts';
+import { runModel } from './runner.ts';
+
+export const loadEngine: LoadEngine = async (options, emit) => {
+  const from = performance.now();
+  checkNumbers(options);
+  const checkpoint = await openCheckpoint(options.path);
+  const model = buildModel(checkpoint, { contextLength: options.contextLength });
+  const { backend, kernels } = backends[options.device](options);
+  const plan = planBackend(model, options);
+  const executor = await backend.load(plan, reportProgress(emit));
+  const { contextLength } = model;
+  const vocabularySize = model.program.buffers[model.program.logits].cols;
+  const runner = runModel(executor, vocabularySize);
+  const { maxSequences, maxBatchTokens, maxWaiting, kvCache } = options;
+  const engine = new Engine({
+    runner,
+    sample: sampleAt,
+    emit,
+    contextLength,
+    kvBlocks: plan.kvBlocks,
+    maxSequences,
+    maxBatchTokens,
+    maxWaiting,
+  });
+  return {
+    engine,
+    close: () => runner.close(),
+    model: {
+      architecture: model.config.architecture,
+      parameters: model.parameters,
+      quantization: model.quantization,
+      vocabularySize,
+      contextLength,
+      trainedContextLength: model.config.trainedContextLength,
+      ...executor.memory,
+      device: options.device,
+      kernels,
+      threads: options.threads,
+      node: process.version,
+      fingerprint: await fingerprint(checkpoint, { weights: model.weights, kvCache, build: executor.build }),
+      loadMs: Math.round(performance.now() - from),
+    },
+  };
+};
+
+interface ChosenBackend {
+  readonly backend: Backend;
+  /** What computes and why, for the start-up screen. */
+  readonly kernels: string;
+}
+
+const backends: Record<DeviceKind, (options: LoadOptions) => ChosenBackend> = {
+  wasm: ({ threads, kernels }) => {
+    const backend = createWasmBackend({ threads, kernels });
+    return { backend, kernels: `${backend.build.name} (${backend.build.reason})` };
+  },
+  reference: () => ({ backend: createReferenceBackend(), kernels: 'scalar TypeScript' }),
+};
+
+/** The pool holds one whole context at least, and beyond that up to this: what is short of it is shared by pre-emption. */
+const kvPoolBytes = 1 << 30;
+
+function planBackend(model: Model, { kvCache, maxSequences, maxBatchTokens }: LoadOptions): BackendPlan {
+  if (model.states.some(({ kind }) => kind === 'recurrent')) {
+    throw new ModelError('Models with recurrent layers are not supported yet.');
+  }
+  const { layers, kvLayers, weights, program } = model;
+  const blocksPerSequence = Math.ceil(model.contextLength / blockTokens);
+  const values = kvLayers.reduce((sum, { kvHeads, headDim }) => sum + 2 * kvHeads * headDim, 0);
+  const affordable = Math.floor(kvPoolBytes / (blockTokens * values * bytesPerValue[kvCache]));
+  const kvBlocks = Math.min(maxSequences * blocksPerSequence, Math.max(blocksPerSequence, affordable));
+  const limits = { tokens: maxBatchTokens, sequences: maxSequences, outputs: maxSequences, blocksPerSequence };
+  return { weights, program, layers, kvLayers, kvCache, kvBlocks, limits };
+}
+
+const bytesPerValue: Record<KvCacheType, number> = { f32: 4, f16: 2, q8_0: 34 / 32 };
+
+/** Values come from flags; what the engine needs of them is said before a file is opened. */
+function checkNumbers({ threads, maxSequences, maxBatchTokens, maxWaiting }: LoadOptions): void {
+  const atLeast = (name: string, value: number, least: number): void => {
+    if (Number.isInteger(value) && value >= least) return;
+    throw new ModelError(`The ${name} must be an integer of at least ${least}, not ${value}.`);
+  };
+  atLeast('number of threads', threads, 1);
+  atLeast('number of sequences', maxSequences, 1);
+  atLeast('number of waiting requests', maxWaiting, 0);
+  // Every decoding sequence has one token in each pass.
+  atLeast(`number of tokens of one pass with ${maxSequences} sequences`, maxBatchTokens, maxSequences);
+}
+
+const progressMs = 50;
+
+function reportProgress(emit: (message: FromEngine) => void): (done: number, total: number) => void {
+  let last = -Infinity;
+  return (done, total) => {
+    const now = performance.now();
+    if (done < total && now - last < progressMs) return;
+    last = now;
+    emit({ type: 'progress', phase: 'reading', done, total });
+  };
+}

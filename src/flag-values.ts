@@ -1,0 +1,68 @@
+// The text of a flag or an environment variable -> its value, or a sentence that says what is wanted.
+
+/** The command line or the environment is wrong; the message says what would be right. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+}
+
+export function nonEmpty(text: string): string {
+  if (text.trim() === '') throw new UsageError('it must not be empty');
+  return text;
+}
+
+export function integer(least: number, most: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (!/^-?\d+$/.test(text) || value < least || value > most) {
+      throw new UsageError(`a whole number from ${least} to ${most} is wanted`);
+    }
+    return value;
+  };
+}
+
+/** `later` names values that will come, each with what to do meanwhile. */
+export function oneOf<const T extends string>(
+  values: readonly T[],
+  later: Readonly<Record<string, string>> = {},
+): (text: string) => T {
+  return (text) => {
+    const found = values.find((value) => value === text);
+    if (found !== undefined) return found;
+    throw new UsageError(Object.hasOwn(later, text) ? later[text] : `one of ${values.join(', ')} is wanted`);
+  };
+}
+
+export function truth(text: string): boolean {
+  if (['1', 'true', 'yes', 'on'].includes(text.toLowerCase())) return true;
+  if (['0', 'false', 'no', 'off'].includes(text.toLowerCase())) return false;
+  throw new UsageError('true or false is wanted');
+}
+
+const units: Readonly<Record<string, number>> = {
+  '': 1,
+  b: 1,
+  kib: 2 ** 10,
+  mib: 2 ** 20,
+  gib: 2 ** 30,
+  k: 1e3,
+  m: 1e6,
+  g: 1e9,
+};
+
+/** At most 2 GiB: a body is held in one buffer. */
+export function size(text: string): number {
+  const match = /^(\d+(?:\.\d+)?)\s*([a-z]*)$/i.exec(text);
+  const unit = match === null ? undefined : units[match[2].toLowerCase()];
+  const bytes = match === null || unit === undefined ? Number.NaN : Math.floor(Number(match[1]) * unit);
+  if (!(bytes >= 1024 && bytes <= 2 ** 31)) throw new UsageError('a size from 1KiB to 2GiB is wanted, as 50MiB');
+  return bytes;
+}
+
+export function origin(text: string): string {
+  if (text === '*') return text;
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || !/^https?:$/.test(url.protocol) || url.origin !== text.replace(/\/$/, '')) {
+    throw new UsageError('an origin is wanted, as https://app.example or http://localhost:3000, or *');
+  }
+  return url.origin;
+}

@@ -1,0 +1,282 @@
+import t from 'tap';
+import { Channel } from '../core/channel.ts';
+import { ApiError } from '../core/errors.ts';
+import type { GenerationEvent, GenerationRequest } from '../core/generation.ts';
+import type { Accepted, EngineEvent } from '../engine/client.ts';
+import type { SubmitOptions } from '../engine/messages.ts';
+import type { Tokenizer } from '../tokenizer/tokenizer.ts';
+import { plain } from './formats/plain.ts';
+import { createGenerate } from './generate.ts';
+import { Models, ServedModel, type EngineHandle, type ModelParts } from './models.ts';
+
+const end = 256;
+
+/** One token per byte; 256 ends a turn. */
+const bytes: Tokenizer = {
+  vocabulary: {
+    size: 257,
+    piece: (id) => String.fromCharCode(id),
+    bytes: (id) => Uint8Array.of(id),
+    kind: (id) => (id === end ? 'control' : 'byte'),
+    find: () => undefined,
+    bos: undefined,
+    eos: end,
+    endOfGeneration: new Set([end]),
+  },
+  addsBos: false,
+  addsEos: false,
+  encode: (text) => Int32Array.from(Buffer.from(text)),
+  decode: (ids) => Buffer.from([...ids]).toString(),
+};
+
+/** An engine whose tokens the test pushes by hand. */
+class FakeEngine implements EngineHandle {
+  state: EngineHandle['state'] = 'ready';
+  cancelled = 0;
+  readonly submitted: SubmitOptions[] = [];
+  refusal: ApiError | undefined;
+  readonly events = new Channel<EngineEvent>(1000);
+
+  async submit(_id: string, options: SubmitOptions, signal: AbortSignal): Promise<Accepted> {
+    this.submitted.push(options);
+    if (this.refusal !== undefined) throw this.refusal;
+    await new Promise(setImmediate);
+    signal.throwIfAborted();
+    signal.addEventListener('abort', () => {
+      this.cancelled++;
+      this.events.fail(signal.reason);
+    });
+    return { cachedTokens: 0, events: this.events };
+  }
+
+  says(...pieces: readonly string[]): this {
+    for (const piece of pieces) this.events.push({ type: 'tokens', ids: [...Buffer.from(piece)] });
+    return this;
+  }
+
+  finishes(cause: 'stop_id' | 'length'): this {
+    this.events.push({ type: 'finished', cause });
+    this.events.close();
+    return this;
+  }
+}
+
+const request: GenerationRequest = {
+  id: 'r1',
+  model: 'tiny',
+  tenant: 'anonymous',
+  prompt: {
+    type: 'chat',
+    messages: [{ role: 'user', content: [{ type: 'text', text: 'Hi' }] }],
+    tools: [],
+    toolChoice: { mode: 'auto' },
+    template: {},
+  },
+  sampling: { temperature: 0, topP: 1, topK: 0, minP: 0, seed: 7 },
+  stop: [],
+  maxTokens: undefined,
+  choices: 1,
+  truncate: false,
+  output: { type: 'logits' },
+};
+
+function serve(engine: FakeEngine, contextLength = 100): ServedModel {
+  const model = new ServedModel('tiny', ['small'], 1);
+  const render: ModelParts['template']['render'] = ({ messages }) =>
+    messages
+      .map(({ role, content }) => `<${role}>${content.map((part) => 'text' in part && part.text).join('')}`)
+      .join('');
+  model.loaded({ engine, tokenizer: bytes, template: { render }, format: plain, contextLength, fingerprint: 'fp_1' });
+  return model;
+}
+
+function start(engine: FakeEngine, changes: Partial<GenerationRequest> = {}, signal = new AbortController().signal) {
+  return createGenerate(new Models([serve(engine)]))({ ...request, ...changes }, signal);
+}
+
+async function all(events: AsyncIterable<GenerationEvent>): Promise<GenerationEvent[]> {
+  const seen: GenerationEvent[] = [];
+  for await (const event of events) seen.push(event);
+  return seen;
+}
+
+const textOf = (events: readonly GenerationEvent[]): string =>
+  events.map((event) => (event.type === 'delta' ? event.text : '')).join('');
+
+void t.test('a turn: started, one text block, finished with exact usage', async (t) => {
+  const engine = new FakeEngine().says('Hel', 'lo').finishes('stop_id');
+  const events = await all(start(engine));
+  const usage = { promptTokens: 8, cachedTokens: 0 };
+  t.same(events, [
+    { type: 'started', model: 'tiny', fingerprint: 'fp_1', seed: 7, usage: { ...usage, completionTokens: 0 } },
+    { type: 'block_start', choice: 0, block: 0, kind: 'text' },
+    { type: 'delta', choice: 0, block: 0, text: 'Hel' },
+    { type: 'delta', choice: 0, block: 0, text: 'lo' },
+    { type: 'block_end', choice: 0, block: 0 },
+    { type: 'finished', choice: 0, reason: 'stop', stop: undefined, usage: { ...usage, completionTokens: 5 } },
+  ]);
+  const [submitted] = engine.submitted;
+  t.equal(Buffer.from(submitted.input.ids).toString(), '<user>Hi');
+  t.same(submitted.stopIds, [end]);
+  t.equal(submitted.maxTokens, 92, 'up to the end of the context');
+});
+
+void t.test('half a character waits for its other half, and becomes U+FFFD at the end', async (t) => {
+  const engine = new FakeEngine();
+  const [a, b, c, d] = Buffer.from('😀');
+  for (const ids of [[a, b], [c], [d, a]]) engine.events.push({ type: 'tokens', ids });
+  const events = await all(start(engine.finishes('length')));
+  t.same(
+    events.flatMap((event) => (event.type === 'delta' ? [event.text] : [])),
+    ['😀', '\ufffd'],
+  );
+  t.match(events.at(-1), { type: 'finished', reason: 'length', usage: { completionTokens: 5 } });
+});
+
+void t.test('a stop string ends the run: nothing of it is delivered, tokens are counted up to it', async (t) => {
+  for (const pieces of [['one END', ' two'], ['one ', 'E', 'N', 'D two'], ['one END two']]) {
+    const engine = new FakeEngine().says(...pieces);
+    const events = await all(start(engine, { stop: ['END'] }));
+    t.equal(textOf(events), 'one ');
+    t.match(events.at(-1), { type: 'finished', reason: 'stop', stop: 'END', usage: { completionTokens: 7 } });
+    t.ok(engine.cancelled > 0, 'and the engine is told');
+  }
+});
+
+void t.test('the beginning of a stop string is delivered when the text ends there', async (t) => {
+  const events = await all(start(new FakeEngine().says('one EN').finishes('length'), { stop: ['END'] }));
+  t.equal(textOf(events), 'one EN');
+  t.match(events.at(-1), { reason: 'length', stop: undefined });
+});
+
+void t.test('no text at all is no block', async (t) => {
+  const events = await all(start(new FakeEngine().finishes('stop_id')));
+  t.same(
+    events.map((event) => event.type),
+    ['started', 'finished'],
+  );
+});
+
+void t.test('an engine that fails in the middle: what was said, then failed, and nothing after it', async (t) => {
+  const engine = new FakeEngine().says('Hel');
+  engine.events.fail(new ApiError('unavailable', 'The engine stopped.', { code: 'engine_crashed' }));
+  const events = await all(start(engine));
+  t.equal(textOf(events), 'Hel');
+  t.match(events.at(-1), { type: 'failed', error: { kind: 'unavailable', code: 'engine_crashed' } });
+});
+
+void t.test('a refusal before the engine accepted is thrown by the first next', async (t) => {
+  const engine = new FakeEngine();
+  engine.refusal = new ApiError('rate_limit', 'busy', { code: 'queue_full' });
+  await t.rejects(all(start(engine)), { name: 'ApiError', kind: 'rate_limit' });
+  await t.rejects(all(start(engine, { model: 'gpt-4' })), {
+    kind: 'not_found',
+    code: 'model_not_found',
+    message: /"tiny", "small", "default"/,
+  });
+  await t.rejects(all(start(engine, { choices: 2 })), { code: 'unsupported_parameter' });
+  await t.rejects(all(start(engine, { truncate: true })), { code: 'unsupported_parameter' });
+  const long = {
+    ...request.prompt,
+    messages: [{ role: 'user', content: [{ type: 'text', text: 'x'.repeat(94) }] }],
+  } as const;
+  await t.rejects(all(start(engine, { prompt: long as GenerationRequest['prompt'] })), {
+    code: 'context_length_exceeded',
+    param: 'messages',
+    message: /100 tokens.*holds 100/,
+  });
+  const image = {
+    ...request.prompt,
+    messages: [{ role: 'user', content: [{ type: 'image', url: 'data:,' }] }],
+  } as const;
+  await t.rejects(all(start(engine, { prompt: image as GenerationRequest['prompt'] })), {
+    name: 'ApiError',
+    param: 'messages[0].content[0]',
+  });
+  t.equal(engine.submitted.length, 1, 'only the first reached the engine');
+});
+
+void t.test('an abort cancels the run at each stage', async (t) => {
+  const reason = new ApiError('unavailable', 'The server is shutting down.');
+  const early = new FakeEngine();
+  await t.rejects(all(start(early, {}, AbortSignal.abort(reason))), { message: reason.message });
+  t.equal(early.submitted.length, 0);
+
+  const between = new FakeEngine();
+  const first = new AbortController();
+  const pending = all(start(between, {}, first.signal));
+  first.abort(reason);
+  await t.rejects(pending, { message: reason.message });
+  t.equal(between.submitted.length, 1);
+
+  const waiting = new FakeEngine().says('Hel');
+  const second = new AbortController();
+  const seen: GenerationEvent[] = [];
+  for await (const event of start(waiting, {}, second.signal)) {
+    seen.push(event);
+    if (event.type === 'delta') second.abort(reason);
+  }
+  t.match(seen.at(-1), { type: 'failed', error: { kind: 'unavailable', message: reason.message } });
+  t.ok(waiting.cancelled > 0);
+});
+
+void t.test('a reader that leaves cancels the run', async (t) => {
+  for (const last of ['started', 'delta'] as const) {
+    const engine = new FakeEngine().says('Hel', 'lo');
+    for await (const event of start(engine)) if (event.type === last) break;
+    t.ok(engine.cancelled > 0, `after ${last}`);
+  }
+});
+
+void t.test('limits: the request or the context, whichever is nearer', async (t) => {
+  for (const [asked, given] of [
+    [5, 5],
+    [1_000_000, 92],
+  ]) {
+    const engine = new FakeEngine().finishes('length');
+    await all(start(engine, { maxTokens: asked }));
+    t.equal(engine.submitted[0].maxTokens, given);
+  }
+});
+
+void t.test('law: any cut of the same tokens gives the same text, reason and usage', async (t) => {
+  const ids = [...Buffer.from('aßb😀 stSTOP and more')];
+  const outcome = async (cuts: readonly number[]): Promise<unknown> => {
+    const engine = new FakeEngine();
+    let from = 0;
+    for (const to of [...cuts, ids.length]) {
+      engine.events.push({ type: 'tokens', ids: ids.slice(from, to) });
+      from = to;
+    }
+    const events = await all(start(engine.finishes('stop_id'), { stop: ['sTOP', 'STOP'] }));
+    return [textOf(events), events.at(-1)];
+  };
+  const whole = await outcome([]);
+  t.equal((whole as unknown[])[0], 'aßb😀 st');
+  for (let cut = 1; cut < ids.length; cut++) t.same(await outcome([cut, Math.min(cut + 2, ids.length)]), whole);
+});
+
+void t.test('names: default, none, loaded name and alias', async (t) => {
+  const model = serve(new FakeEngine());
+  const models = new Models([model]);
+  for (const name of [undefined, 'default', 'tiny', 'small']) t.equal(models.find(name), model);
+  t.throws(() => models.find('Tiny'), { name: 'ApiError', kind: 'not_found' }, 'exactly as listed');
+  t.same(
+    models.list().map(({ id }) => id),
+    ['tiny', 'small', 'default'],
+  );
+});
+
+void t.test('a model that is not loaded yet, or never will be, answers 503 and says why', async (t) => {
+  const model = new ServedModel('tiny', [], 1);
+  t.equal(model.state, 'loading');
+  t.throws(() => model.parts, { kind: 'unavailable', code: 'model_loading', retryAfterSeconds: 1 });
+  model.failed('the file is damaged');
+  t.equal(model.state, 'failed');
+  t.throws(() => model.parts, { kind: 'unavailable', message: /damaged/ });
+  const engine = new FakeEngine();
+  const loaded = serve(engine);
+  t.equal(loaded.state, 'ready');
+  engine.state = 'restarting';
+  t.equal(loaded.state, 'engine_down');
+});

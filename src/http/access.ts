@@ -1,0 +1,133 @@
+// Who may ask: the Host header (DNS rebinding), the Origin header (other people's web pages), keys; and what browsers are told
+// about it (CORS, Fetch standard §3.2).
+
+import { ApiError } from '../core/errors.ts';
+import type { Principal } from '../core/operation.ts';
+import type { Headers } from './transport.ts';
+
+export interface AccessOptions {
+  /** Address the server is bound to. On loopback only loopback names and `allowedHosts` may stand in `Host`. */
+  readonly host: string;
+  readonly allowedHosts?: readonly string[] | undefined;
+  /** Origins besides our own and loopback ones that may read answers; `*` for all. */
+  readonly corsOrigins?: readonly string[] | undefined;
+  /** Who has this key; `undefined` refuses. Without this function everybody is `anonymous`, whatever they send. */
+  readonly authenticate?: ((key: string | undefined) => Principal | undefined) | undefined;
+}
+
+/** The headers that decide; `undefined` where the request has none. */
+export interface Credentials {
+  readonly host: string | undefined;
+  readonly origin: string | undefined;
+  readonly authorization: string | undefined;
+  readonly apiKey: string | undefined;
+}
+
+export const anonymous: Principal = { id: 'anonymous' };
+
+const exposedHeaders = 'x-request-id, request-id, x-ignored-fields, retry-after';
+
+export class Access {
+  readonly #options: AccessOptions;
+  readonly #checksHost: boolean;
+
+  constructor(options: AccessOptions) {
+    this.#options = options;
+    this.#checksHost = isLoopback(options.host) && options.allowedHosts?.includes('*') !== true;
+  }
+
+  /** Throws 403 for names that are not ours and for origins that may not use this server. */
+  check({ host, origin }: Credentials): void {
+    if (this.#checksHost && host !== undefined && !this.#isOurs(host)) {
+      throw new ApiError(
+        'permission',
+        `The host name "${shown(host)}" is not one of this server. Use 127.0.0.1 or localhost, or allow it with --allowed-hosts.`,
+        { code: 'host_not_allowed' },
+      );
+    }
+    if (origin !== undefined && !this.#isAllowed(origin, host)) {
+      throw new ApiError(
+        'permission',
+        `Pages of the origin "${shown(origin)}" may not use this server. Allow it with --cors-origins.`,
+        { code: 'origin_not_allowed' },
+      );
+    }
+  }
+
+  /** Throws 401 without a valid key. */
+  principal({ authorization, apiKey }: Credentials): Principal {
+    const { authenticate } = this.#options;
+    if (authenticate === undefined) return anonymous;
+    const bearer = authorization === undefined ? null : /^bearer +(\S+) *$/i.exec(authorization);
+    const principal = authenticate(bearer?.[1] ?? apiKey);
+    if (principal !== undefined) return principal;
+    throw new ApiError(
+      'authentication',
+      'No valid API key was sent. Send one as "Authorization: Bearer KEY" or "x-api-key: KEY".',
+      { code: 'invalid_api_key', headers: { 'www-authenticate': 'Bearer' } },
+    );
+  }
+
+  /** For every answer. */
+  corsHeaders({ host, origin }: Credentials): Headers {
+    if (this.#options.corsOrigins?.includes('*') === true) {
+      return { 'access-control-allow-origin': '*', 'access-control-expose-headers': exposedHeaders };
+    }
+    if (origin === undefined || !this.#isAllowed(origin, host)) return { vary: 'origin' };
+    return {
+      vary: 'origin',
+      'access-control-allow-origin': origin,
+      'access-control-expose-headers': exposedHeaders,
+    };
+  }
+
+  /** For the answer to a preflight, besides `corsHeaders`. */
+  preflightHeaders(allow: readonly string[], requestedHeaders: string | undefined): Headers {
+    // SDKs send a dozen headers of their own (x-stainless-...): what is asked for is allowed, none of them has power here.
+    const names = requestedHeaders !== undefined && /^[\w\-, ]{1,2048}$/.test(requestedHeaders) ? requestedHeaders : '';
+    return {
+      allow: allow.join(', '),
+      'access-control-allow-methods': allow.join(', '),
+      ...(names === '' ? {} : { 'access-control-allow-headers': names }),
+      // Browsers cap it (Chromium at two hours).
+      'access-control-max-age': '7200',
+      // Asked for when a page of the wider net is allowed here and we are on loopback.
+      'access-control-allow-private-network': 'true',
+    };
+  }
+
+  #isOurs(host: string): boolean {
+    const name = hostName(host);
+    return name === this.#options.host || isLoopback(name) || this.#options.allowedHosts?.includes(name) === true;
+  }
+
+  #isAllowed(origin: string, host: string | undefined): boolean {
+    const { corsOrigins } = this.#options;
+    if (corsOrigins?.includes('*') === true || corsOrigins?.includes(origin) === true) return true;
+    const match = /^https?:\/\/([^/]+)$/i.exec(origin);
+    if (match === null) return false;
+    return match[1].toLowerCase() === host?.toLowerCase() || isLoopback(hostName(match[1]));
+  }
+}
+
+/** `localhost:1234` -> `localhost`, `[::1]:80` -> `::1`. */
+function hostName(host: string): string {
+  const name = host.trim().toLowerCase();
+  if (name.startsWith('[')) return name.slice(1, name.indexOf(']'));
+  return name.replace(/:\d*$/, '').replace(/\.$/, '');
+}
+
+/** RFC 6761 §6.3 for the names, 127.0.0.0/8 and ::1 for the addresses. */
+function isLoopback(name: string): boolean {
+  return (
+    name === 'localhost' ||
+    name.endsWith('.localhost') ||
+    name === '::1' ||
+    name === '[::1]' ||
+    /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(name)
+  );
+}
+
+function shown(text: string): string {
+  return text.slice(0, 100);
+}

@@ -1,0 +1,33 @@
+// What a server is made of, and what can be set.
+
+import type { Log } from '../core/log.ts';
+import type { Operation, Principal, Route } from '../core/operation.ts';
+import type { Transport } from './transport.ts';
+
+export interface ServerOptions {
+  readonly host: string;
+  /** 0 takes any free port. */
+  readonly port: number;
+  /** Default 64 KiB. */
+  readonly maxHeaderBytes?: number | undefined;
+  /** Default 50 MiB. */
+  readonly bodyLimitBytes?: number | undefined;
+  /** Silence in an event stream after which a comment is sent; default 10 s, 0 never. */
+  readonly keepAliveMs?: number | undefined;
+  /** Refuse unknown fields instead of naming them in `x-ignored-fields`. */
+  readonly strictFields?: boolean | undefined;
+  /** See `access.ts`. */
+  readonly allowedHosts?: readonly string[] | undefined;
+  readonly corsOrigins?: readonly string[] | undefined;
+}
+
+export interface ServerParts {
+  readonly routes: readonly Route[];
+  /** One per `operationId` of the table. */
+  readonly operations: Readonly<Record<string, Operation>>;
+  readonly transport: Transport;
+  readonly log: Log;
+  readonly options: ServerOptions;
+  /** Who has this key; without it everybody is `anonymous`. */
+  readonly authenticate?: ((key: string | undefined) => Principal | undefined) | undefined;
+}

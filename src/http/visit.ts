@@ -1,0 +1,76 @@
+// One request while it is with us: its names, what is known of it so far, and what was answered.
+
+import { newId } from '../core/ids.ts';
+import type { Log } from '../core/log.ts';
+import type { Dialect, Route } from '../core/operation.ts';
+import { isUnexpected, type Answer } from './failure.ts';
+import type { Exchange, Headers } from './transport.ts';
+
+export class Visit {
+  readonly exchange: Exchange;
+  readonly requestId: string;
+  readonly log: Log;
+  /** Aborted when the caller is gone, or by `stop`. */
+  readonly signal: AbortSignal;
+  /** Shape of errors: the route's, as soon as it is known. */
+  dialect: Dialect = 'openai';
+  route: Route | undefined;
+  /** Go out with whatever is answered. */
+  headers: Headers;
+  status = 0;
+  bytesIn = 0;
+  bytesOut = 0;
+  /** Facts for the access log. */
+  notes: Record<string, unknown> = {};
+  readonly #startedAt = performance.now();
+  readonly #stop = new AbortController();
+
+  constructor(exchange: Exchange, log: Log) {
+    this.exchange = exchange;
+    const given = exchange.header('x-request-id');
+    this.requestId = given !== undefined && /^[\w.:-]{1,128}$/.test(given) ? given : newId('req_');
+    this.log = log.with({ requestId: this.requestId });
+    this.signal = this.#stop.signal;
+    this.headers = { 'x-request-id': this.requestId, 'request-id': this.requestId };
+    exchange.signal.addEventListener('abort', () => this.#stop.abort(exchange.signal.reason), { once: true });
+  }
+
+  stop(reason: Error): void {
+    this.#stop.abort(reason);
+  }
+
+  send({ status, headers, body }: Answer): void {
+    this.exchange.send(status, { ...this.headers, ...headers }, body);
+    this.status = status;
+    this.bytesOut = Buffer.byteLength(body);
+  }
+
+  /** The error that the caller is told of: why we stopped it, if we did. Our own faults go to the log. */
+  explain(error: unknown): unknown {
+    const cause: unknown = this.signal.aborted ? this.signal.reason : error;
+    if (isUnexpected(cause) && !this.exchange.signal.aborted) {
+      this.log.error('request failed', { operation: this.route?.operationId, error: cause });
+    }
+    return cause;
+  }
+
+  /** One line per request, without bodies and queries. Probes are not worth one unless they fail. */
+  logAccess(): void {
+    const { exchange, route } = this;
+    const isGone = exchange.signal.aborted;
+    const fields = {
+      method: exchange.method,
+      path: exchange.path.slice(0, 200),
+      operation: route?.operationId,
+      // nginx's number for a caller who did not wait.
+      status: isGone && this.status === 0 ? 499 : this.status,
+      ms: Math.round((performance.now() - this.#startedAt) * 10) / 10,
+      bytesIn: this.bytesIn,
+      bytesOut: this.bytesOut,
+      ...this.notes,
+      ...(isGone ? { aborted: true } : {}),
+    };
+    if (route?.access === 'open' && this.status < 400) this.log.debug('request', fields);
+    else this.log.info('request', fields);
+  }
+}

@@ -1,0 +1,91 @@
+// From a file to everything between messages and text: the header's tokenizer and template here, the weights in an engine process.
+
+import { totalmem } from 'node:os';
+import { basename } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Config } from './config.ts';
+import type { Log } from './core/log.ts';
+import { createEngineClient, type EngineClient, type EngineClientOptions } from './engine/client.ts';
+import type { LoadedModel } from './engine/messages.ts';
+import { plain } from './generation/formats/plain.ts';
+import type { ModelParts } from './generation/models.ts';
+import { exitCodes, StartError } from './start-error.ts';
+import { mebibytes } from './terminal.ts';
+import { createTokenizer } from './tokenizer/gguf.ts';
+import { readChatTemplate } from './tokenizer/template.ts';
+import type { Checkpoint } from './weights/checkpoint.ts';
+import { openCheckpoint } from './weights/gguf.ts';
+import { partOfName } from './weights/gguf-parts.ts';
+
+/** The model that comes with the package. */
+export const bundledModel = fileURLToPath(new URL('../../models/demo-3m-Q8_0.gguf', import.meta.url));
+
+/** `/m/qwen3-0.6b-Q8_0-00001-of-00002.gguf` -> `qwen3-0.6b-Q8_0`: how requests name the model. */
+export function modelName(path: string): string {
+  const file = basename(path);
+  return partOfName(file)?.stem ?? file.replace(/\.gguf$/i, '');
+}
+
+export interface LoadingModel {
+  /** Hear its state; end it. There from the first moment. */
+  readonly engine: EngineClient;
+  /** Rejects with a message for the operator. */
+  readonly loaded: Promise<{ readonly parts: ModelParts; readonly info: LoadedModel }>;
+}
+
+export interface LoadModelOptions {
+  /** A GGUF file, the first part of a split one. */
+  readonly path: string;
+  readonly config: Config;
+  readonly log: Log;
+  readonly onProgress: EngineClientOptions['onProgress'];
+}
+
+export function loadModel({ path, config, log, onProgress }: LoadModelOptions): LoadingModel {
+  const entry = fileURLToPath(new URL('./engine/host.js', import.meta.url));
+  const engine = createEngineClient({ entry, log, onProgress });
+  const load = async (): ReturnType<typeof start> => start(engine, await openCheckpoint(path), { path, config, log });
+  return { engine, loaded: load() };
+}
+
+async function start(
+  engine: EngineClient,
+  checkpoint: Checkpoint,
+  { path, config, log }: Omit<LoadModelOptions, 'onProgress'>,
+): Promise<{ parts: ModelParts; info: LoadedModel }> {
+  checkMemory(checkpoint);
+  const tokenizer = createTokenizer(checkpoint.metadata);
+  const { template, warning } = readChatTemplate(checkpoint.metadata);
+  if (warning !== undefined) log.warn(warning);
+  const info = await engine.start({
+    path,
+    device: config.device,
+    kernels: config.kernels,
+    threads: config.threads,
+    contextLength: config.contextLength,
+    kvCache: config.kvCache,
+    maxWaiting: config.maxWaiting,
+    ...batching,
+  });
+  const { contextLength, trainedContextLength, fingerprint } = info;
+  if (contextLength > trainedContextLength) {
+    log.warn(
+      `the context of ${contextLength} positions is longer than the ${trainedContextLength} that the model was trained for: ` +
+        'answers may become worse beyond them',
+    );
+  }
+  return { parts: { engine, tokenizer, template, format: plain, contextLength, fingerprint }, info };
+}
+
+/** Sequences that run together, and the tokens of one forward pass: enough for a person with several clients on one machine. */
+const batching = { maxSequences: 16, maxBatchTokens: 512 };
+
+/** What is free now may become free or scarce; what the machine does not have at all cannot. */
+function checkMemory({ tensorBytes, files }: Checkpoint): void {
+  const limit = Math.min(process.constrainedMemory() || Infinity, totalmem());
+  if (tensorBytes < limit) return;
+  throw new StartError(
+    `${basename(files[0])} has ${mebibytes(tensorBytes)} of weights, this machine ${mebibytes(limit)} of memory`,
+    { remedy: 'use a smaller model, or a quantization with fewer bits', exitCode: exitCodes.doesNotFit },
+  );
+}

@@ -1,0 +1,26 @@
+// What every dialect offers: a request read, and events written as one object or as a stream of pieces. Pure translation: no I/O, no
+// clock, no randomness; whatever an answer needs beyond the events is in its facts. Errors are shaped at the HTTP border.
+
+import type { GenerationEvent, GenerationRequest } from '../core/generation.ts';
+
+/** What the server knows of one request and the body does not say. */
+export interface RequestFacts {
+  /** Of the answer, in this dialect's shape. */
+  readonly id: string;
+  /** Seconds since 1970. */
+  readonly created: number;
+  readonly tenant: string;
+  /** In use when the request names none. */
+  readonly seed: number;
+  readonly traceId?: string | undefined;
+}
+
+/**
+ * The law (fold.test.ts): folding `stream` gives what `collect` gives. Both throw the `ApiError` of a `failed` event, and both pull
+ * the events one by one, as fast as they are read.
+ */
+export interface Dialect<Body, Answer, Piece> {
+  read(body: Body, facts: RequestFacts): GenerationRequest;
+  collect(events: AsyncIterable<GenerationEvent>, body: Body, facts: RequestFacts): Promise<Answer>;
+  stream(events: AsyncIterable<GenerationEvent>, body: Body, facts: RequestFacts): AsyncIterable<Piece>;
+}

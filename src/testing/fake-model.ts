@@ -1,0 +1,95 @@
+// A model for tests of the engine: each next token is a hash of all ids before it, read back through the block tables from a
+// cache as a real model would. A wrong block, position, chunk or neighbour gives other tokens than `expectedTokens`.
+
+import { blockTokens, type Batch } from '../compute/backend.ts';
+import { invariant } from '../core/errors.ts';
+import type { SamplingParams } from '../core/sampling.ts';
+import type { SubmitOptions } from '../engine/messages.ts';
+import type { ModelRunner } from '../engine/runner.ts';
+import { SamplingError } from '../sampling/sampler.ts';
+
+export const fakeVocabularySize = 97;
+
+/** Any sequence that holds this id has NaN logits from there on. */
+export const poisonId = 96;
+
+export interface FakeRunner extends ModelRunner {
+  /** Every batch so far. */
+  readonly batches: readonly Batch[];
+}
+
+export function fakeRunner(kvBlocks: number, limits = { tokens: Infinity, sequences: Infinity }): FakeRunner {
+  // Per position the hash of all ids up to it; NaN once the poison was read.
+  const cache = new Float64Array(kvBlocks * blockTokens).fill(-1);
+  const batches: Batch[] = [];
+  return {
+    vocabularySize: fakeVocabularySize,
+    batches,
+    forward: async (batch) => {
+      const { ids, positions, sequences, blockTables, outputs } = batch;
+      invariant(ids.length <= limits.tokens && blockTables.length <= limits.sequences, 'a batch keeps its limits');
+      batches.push(batch);
+      const slot = (token: number, position: number): number => {
+        const block = blockTables[sequences[token]][Math.floor(position / blockTokens)];
+        invariant(block !== undefined && block < kvBlocks, 'every position has a block');
+        return block * blockTokens + (position % blockTokens);
+      };
+      for (let token = 0; token < ids.length; token++) {
+        const position = positions[token];
+        const before = position === 0 ? start : cache[slot(token, position - 1)];
+        invariant(before !== -1, 'positions are computed in order');
+        cache[slot(token, position)] = ids[token] === poisonId || Number.isNaN(before) ? NaN : mix(before, ids[token]);
+      }
+      return Array.from(outputs, (token) => logitsOf(cache[slot(token, positions[token])]));
+    },
+    close: async () => undefined,
+  };
+}
+
+/** Greedy at temperature 0; else shifted by a hash of seed and index: enough to see that the right ones arrive. */
+export function fakeSample(logits: Float32Array, { temperature, seed }: SamplingParams, index: number): number {
+  if (Number.isNaN(logits[0])) throw new SamplingError('not a number');
+  const best = logits.indexOf(Math.max(...logits));
+  return temperature === 0 ? best : (best + mix(mix(start, seed), index)) % poisonId;
+}
+
+/** What a lone run must give: no engine, no blocks, no batches. */
+export function expectedTokens(options: SubmitOptions, contextLength: number): number[] {
+  const { input, sampling, maxTokens, stopIds } = options;
+  const tokens: number[] = [];
+  let hash = start;
+  for (const id of input.ids) hash = mix(hash, id);
+  while (tokens.length < maxTokens && input.ids.length + tokens.length < contextLength) {
+    const token = fakeSample(logitsOf(hash), sampling, tokens.length);
+    if (stopIds.includes(token)) break;
+    tokens.push(token);
+    hash = mix(hash, token);
+  }
+  return tokens;
+}
+
+export function fakeRequest(ids: readonly number[], changes: Partial<SubmitOptions> = {}): SubmitOptions {
+  return {
+    input: { ids: Int32Array.from(ids), spans: [] },
+    sampling: { temperature: 0, topP: 1, topK: 0, minP: 0, seed: 0 },
+    maxTokens: 8,
+    stopIds: [],
+    output: { type: 'logits' },
+    tenant: 'anonymous',
+    priority: 0,
+    ...changes,
+  };
+}
+
+const start = 7;
+
+function mix(hash: number, value: number): number {
+  return (Math.imul(hash ^ (value + 0x9e3779b9), 0x85ebca6b) ^ (hash >>> 13)) >>> 0;
+}
+
+function logitsOf(hash: number): Float32Array {
+  const logits = new Float32Array(fakeVocabularySize);
+  if (Number.isNaN(hash)) return logits.fill(NaN);
+  logits[hash % poisonId] = 1;
+  return logits;
+}

@@ -1,0 +1,103 @@
+// The conversation as chat templates expect it: the plain records that Hugging Face's `apply_chat_template` hands to a template,
+// made from our own messages.
+
+import { ApiError } from '../core/errors.ts';
+import type { ContentPart, Message, Tool, ToolCall } from '../core/message.ts';
+
+/** What one template can take; found out by asking it (see `template.ts`). */
+export interface TemplateShape {
+  /** `string`: text is one string. `parts`: content is always a list of parts. */
+  readonly content: 'string' | 'parts';
+  /** Whether the template walks lists of parts at all: only then can it place media. */
+  readonly takesParts: boolean;
+  /** How calls of earlier turns are given. */
+  readonly toolArguments: 'object' | 'text';
+  /** Whether the template knows the role `developer`; otherwise such a message is a system message. */
+  readonly knowsDeveloper: boolean;
+}
+
+export type TemplateMessage = Readonly<Record<string, unknown>>;
+
+export function templateMessages(messages: readonly Message[], shape: TemplateShape): TemplateMessage[] {
+  const names = new Map<string, string>();
+  return messages.map((message, index) => {
+    for (const call of message.toolCalls ?? []) names.set(call.id, call.name);
+    const name = message.name ?? (message.toolCallId === undefined ? undefined : names.get(message.toolCallId));
+    return {
+      role: roleOf(message.role, shape),
+      content: contentOf(message.content, shape, `messages[${index}].content`),
+      ...(name === undefined ? {} : { name }),
+      ...(message.toolCallId === undefined ? {} : { tool_call_id: message.toolCallId }),
+      ...(message.toolCalls === undefined || message.toolCalls.length === 0
+        ? {}
+        : { tool_calls: message.toolCalls.map((call) => templateCall(call, shape)) }),
+      // Two names for the same thing, each used by several model families.
+      ...(message.reasoning === undefined ? {} : { reasoning_content: message.reasoning, thinking: message.reasoning }),
+    };
+  });
+}
+
+/** `null`, not an empty list: templates test `tools is not none` as often as `if tools`. */
+export function templateTools(tools: readonly Tool[]): readonly unknown[] | null {
+  if (tools.length === 0) return null;
+  return tools.map((tool) => ({
+    type: 'function',
+    function: {
+      name: tool.name,
+      description: tool.description ?? '',
+      parameters: tool.parameters ?? { type: 'object', properties: {} },
+    },
+  }));
+}
+
+/** All system messages as one, in front; for templates that allow no second one. */
+export function mergeSystemMessages(messages: readonly TemplateMessage[]): TemplateMessage[] | undefined {
+  const system = messages.filter((message) => message['role'] === 'system');
+  if (system.length === 0 || (system.length === 1 && messages[0] === system[0])) return undefined;
+  const texts = system.map((message) => message['content']);
+  const content = texts.every((text) => typeof text === 'string') ? texts.join('\n\n') : texts.flat();
+  return [{ role: 'system', content }, ...messages.filter((message) => message['role'] !== 'system')];
+}
+
+function roleOf(role: string, shape: TemplateShape): string {
+  if (role === 'developer' && !shape.knowsDeveloper) return 'system';
+  return role === 'function' ? 'tool' : role;
+}
+
+function contentOf(parts: readonly ContentPart[], shape: TemplateShape, param: string): unknown {
+  const hasMedia = parts.some((part) => part.type !== 'text');
+  if (hasMedia && !shape.takesParts) {
+    throw new ApiError('invalid_request', 'The chat template of this model takes text only.', {
+      code: 'unsupported_content',
+      param,
+    });
+  }
+  if (hasMedia || shape.content === 'parts') {
+    return parts.map((part) =>
+      part.type === 'text' ? { type: 'text', text: part.text } : { type: part.type, [part.type]: part.url },
+    );
+  }
+  // Nothing in between: templates that walk parts write them one after the other, too.
+  return parts.map((part) => (part.type === 'text' ? part.text : '')).join('');
+}
+
+function templateCall(call: ToolCall, shape: TemplateShape): unknown {
+  return {
+    id: call.id,
+    type: 'function',
+    function: {
+      name: call.name,
+      arguments: shape.toolArguments === 'object' ? argumentsObject(call.arguments) : call.arguments,
+    },
+  };
+}
+
+/** The object that the text describes; text that is no JSON object stays as the model wrote it. */
+function argumentsObject(text: string): unknown {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? value : text;
+  } catch {
+    return text;
+  }
+}
