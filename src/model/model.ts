@@ -3,6 +3,7 @@
 import type { KvLayer, Program, WeightSpec } from '../compute/backend.ts';
 import { Ops } from '../compute/ops.ts';
 import type { Checkpoint } from '../weights/checkpoint.ts';
+import { describeCheckpoint } from '../weights/describe.ts';
 import { architectureOf } from './architectures/index.ts';
 import type { ModelConfig } from './config.ts';
 import { maxContextLength } from './config.ts';
@@ -24,6 +25,10 @@ export interface Model {
   readonly kvLayers: readonly KvLayer[];
   /** Matrix name (without `.weight`) of each adapter slot. */
   readonly adapterSlots: readonly string[];
+  /** Values in the file. */
+  readonly parameters: number;
+  /** What the matrices are stored in, as `Q8_0` or `Q4_K_M`. */
+  readonly quantization: string;
 }
 
 /** Context of a model whose user did not ask for one: rotation tables and caches grow with it. */
@@ -47,6 +52,7 @@ export function buildModel(checkpoint: Checkpoint, options: ModelOptions = {}): 
   const { logits, states, kvLayers } = architecture.build({ config, contextLength, parameters, ops });
   parameters.refuseUnused(config.architecture);
   const { weights, program } = ops.finish(logits);
+  const description = describeCheckpoint(checkpoint);
   return {
     config,
     contextLength,
@@ -56,5 +62,7 @@ export function buildModel(checkpoint: Checkpoint, options: ModelOptions = {}): 
     program,
     kvLayers,
     adapterSlots: parameters.adapterSlots,
+    parameters: description.parameters,
+    quantization: description.quantization,
   };
 }
