@@ -14,6 +14,8 @@ export interface Request {
   readonly method: string;
   /** `chat/completions` is taken from the API's base, `/health` from the root of the server. */
   readonly path: string;
+  /** Of HTTP, when it is not 1.1. */
+  readonly version?: '1.0' | undefined;
   /** Added to the usual ones; `null` leaves a usual one out. */
   readonly headers?: Readonly<Record<string, string | null>> | undefined;
   /** Sent as JSON. */
@@ -48,6 +50,8 @@ export interface Answer extends AnswerHead {
 export interface SendOptions {
   /** Hang up after so many events. */
   readonly stopAfterEvents?: number | undefined;
+  /** Instead of the client's own limit. */
+  readonly timeoutMs?: number | undefined;
 }
 
 /** The server could not be spoken with; the message says what was tried. */
@@ -134,7 +138,7 @@ export class Client {
     const lines = fields.filter(([, value]) => value !== null).map(([name, value]) => `${name}: ${value}\r\n`);
     const path = request.path.startsWith('/') ? this.#rootPath + request.path : `${this.#apiPath}/${request.path}`;
     return {
-      head: `${request.method} ${path} HTTP/1.1\r\n${lines.join('')}\r\n`,
+      head: `${request.method} ${path} HTTP/${request.version ?? '1.1'}\r\n${lines.join('')}\r\n`,
       pieces: body === undefined ? [] : cut(body, pieces, chunked),
     };
   }
@@ -190,7 +194,7 @@ export class Connection {
   }
 
   async send(request: Request, options: SendOptions = {}): Promise<Answer> {
-    const { timeoutMs } = this.#client.options;
+    const timeoutMs = options.timeoutMs ?? this.#client.options.timeoutMs;
     let timer: NodeJS.Timeout | undefined;
     const answer = new Promise<Answer>((resolve, reject) => {
       if (this.#isClosed) {
@@ -219,6 +223,17 @@ export class Connection {
     } finally {
       clearTimeout(timer);
     }
+  }
+
+  /** The head and half of the body, then nothing more: resolves when they have left. */
+  async sendHalf(request: Request): Promise<void> {
+    const { head, pieces } = this.#client.encode(request);
+    const body = Buffer.concat(pieces);
+    await new Promise<void>((resolve) => {
+      this.#socket.write(Buffer.concat([Buffer.from(head, 'latin1'), body.subarray(0, body.length / 2)]), () =>
+        resolve(),
+      );
+    });
   }
 
   close(): void {
