@@ -4,7 +4,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Request } from './client.ts';
+import type { Request } from './request.ts';
 import type { Expectation, Schemas } from './expect.ts';
 import { Schemas as SchemaSet } from './expect.ts';
 

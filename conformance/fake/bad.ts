@@ -5,7 +5,14 @@ import type { BadServer } from './bad/break.ts';
 import { badListeners } from './bad/connections.ts';
 import { badReaders } from './bad/requests.ts';
 import { badStreams } from './bad/streams.ts';
+import { badJudges } from './bad/validation.ts';
 
 export type { BadServer } from './bad/break.ts';
 
-export const badServers: readonly BadServer[] = [...badReaders, ...badAnswers, ...badStreams, ...badListeners];
+export const badServers: readonly BadServer[] = [
+  ...badReaders,
+  ...badJudges,
+  ...badAnswers,
+  ...badStreams,
+  ...badListeners,
+];

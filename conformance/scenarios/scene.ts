@@ -1,7 +1,8 @@
 // What a scenario is given and what it gives back. Scenarios are for requirements that need several steps which depend on each
 // other; their prose, source and level stand in the case files that name them.
 
-import type { Answer, Client, Request } from '../client.ts';
+import type { Answer, Client } from '../client.ts';
+import type { Request } from '../request.ts';
 import type { Parameters } from '../cases.ts';
 import type { Schemas } from '../expect.ts';
 import { show, valueAt } from '../expect.ts';

@@ -117,3 +117,16 @@ export function except(special: (request: FakeRequest, body: Body) => FakeAnswer
   const good = goodServer();
   return { ...good, answer: (request) => special(request, bodyOf(request)) ?? good.answer(request) };
 }
+
+export const isNumber = (value: unknown): value is number => typeof value === 'number';
+export const messagesOf = (body: Body): Body[] => (Array.isArray(body['messages']) ? (body['messages'] as Body[]) : []);
+
+/** A change of the messages, if there are any. */
+export const changeMessages = (change: (messages: Body[]) => Body[]) => () =>
+  changeBody((body) => (messagesOf(body).length === 0 ? undefined : { ...body, messages: change(messagesOf(body)) }));
+
+/** Takes bodies that should be refused: the fields in question are dropped. */
+export const acceptIf =
+  (isAccepted: (body: Body) => boolean, ...names: readonly string[]) =>
+  () =>
+    changeBody((body) => (isAccepted(body) ? without(body, ...names) : undefined));
