@@ -36,7 +36,7 @@ function parseFile(files: Readonly<Record<string, string>>, name: string): Recor
   if (text === undefined) throw new SpecError(name, 'is missing');
   // `parse` refuses a key that stands twice in one map.
   const value: unknown = parse(text);
-  if (typeof value !== 'object' || value === null) throw new SpecError(name, 'holds no map');
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new SpecError(name, 'holds no map');
   return value as Record<string, unknown>;
 }
 
