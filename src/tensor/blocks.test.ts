@@ -69,8 +69,8 @@ void t.test('every half survives the way to f32 and back', async (t) => {
   let bf16 = 0;
   for (let half = 0; half < 65536; half++) {
     if (Number.isNaN(f16ToF32(half))) {
-      t.ok((half & 0x7c00) === 0x7c00 && (half & 0x3ff) !== 0, 'only NaN patterns are NaN');
-      t.ok(Number.isNaN(f16ToF32(f32ToF16(f16ToF32(half)))));
+      const isNaNPattern = (half & 0x7c00) === 0x7c00 && (half & 0x3ff) !== 0;
+      if (!isNaNPattern || !Number.isNaN(f16ToF32(f32ToF16(NaN)))) f16++;
     } else if (f32ToF16(f16ToF32(half)) !== half) f16++;
     if (!Number.isNaN(bf16ToF32(half)) && f32ToBf16(bf16ToF32(half)) !== half) bf16++;
   }

@@ -6,7 +6,7 @@ import { CheckpointError } from './checkpoint.ts';
 import type { Checkpoint, TensorInfo, UnsupportedTensor } from './checkpoint.ts';
 import { readHeader } from './gguf-header.ts';
 import type { GgufHeader } from './gguf-header.ts';
-import { findParts, partOfName, reasonOf } from './gguf-parts.ts';
+import { findParts, isSystemError, partOfName, reasonOf } from './gguf-parts.ts';
 import { quote } from './quote.ts';
 
 /**
@@ -67,7 +67,8 @@ async function openFile(file: string): Promise<GgufFile> {
     };
     return { file, fileBytes: size, ...(await readHeader({ name: file, size, read })) };
   } catch (cause) {
-    if (cause instanceof CheckpointError) throw cause;
+    // Only what the file system says is about the file; anything else is a bug of ours and must look like one.
+    if (!isSystemError(cause)) throw cause;
     throw new CheckpointError(`cannot read ${file}: ${reasonOf(cause)}`, { cause });
   } finally {
     await handle?.close();
