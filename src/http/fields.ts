@@ -80,9 +80,8 @@ function visit(plan: FieldPlan, value: unknown, path: string, pattern: string, f
       return;
     case 'tagged': {
       const tag: unknown = Object.hasOwn(value, plan.tag) ? (value as Record<string, unknown>)[plan.tag] : undefined;
-      if (typeof tag === 'string' && Object.hasOwn(plan.branches, tag)) {
-        visit(plan.branches[tag], value, path, pattern, findings);
-      }
+      const branch = typeof tag === 'string' && Object.hasOwn(plan.branches, tag) ? plan.branches[tag] : plan.otherwise;
+      if (branch !== undefined) visit(branch, value, path, pattern, findings);
       return;
     }
     case 'either': {
@@ -93,6 +92,9 @@ function visit(plan: FieldPlan, value: unknown, path: string, pattern: string, f
       for (const [key, first] of best.unknown) remember(findings, key, first);
       return;
     }
+    case 'refused':
+      findings.refused = { param: path, value, accepts: [], reason: plan.reason };
+      return;
     default:
       plan satisfies never;
   }
@@ -128,7 +130,8 @@ function fits(plan: FieldPlan, value: object): boolean {
   if (plan.kind === 'either') return plan.plans.some((inner) => fits(inner, value));
   if (plan.kind === 'tagged') {
     const tag: unknown = (value as Record<string, unknown>)[plan.tag];
-    return !Array.isArray(value) && typeof tag === 'string' && Object.hasOwn(plan.branches, tag);
+    if (Array.isArray(value)) return false;
+    return plan.otherwise !== undefined || (typeof tag === 'string' && Object.hasOwn(plan.branches, tag));
   }
   return (plan.kind === 'array') === Array.isArray(value);
 }

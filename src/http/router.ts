@@ -1,5 +1,6 @@
 // Method and path -> route, by the templates of the route table. Segments are split first and percent-decoded afterwards, so
-// that an id may contain an encoded slash (`/v1/models/org%2Fname`). Literal segments win over parameters.
+// that an id may contain an encoded slash (`/v1/models/org%2Fname`). `{+name}`, always last, takes the rest of the path with its
+// slashes. Literal segments win over parameters.
 
 import { ApiError, invariant } from '../core/errors.ts';
 import type { Dialect, Route } from '../core/operation.ts';
@@ -14,6 +15,8 @@ export type Match =
 interface Place {
   readonly literals: Map<string, Place>;
   parameter: Place | undefined;
+  /** `{+name}`: one or more segments to the end. */
+  rest: Place | undefined;
   readonly routes: Map<string, Route>;
 }
 
@@ -24,7 +27,13 @@ export class Router {
   constructor(routes: readonly Route[]) {
     for (const route of routes) {
       let place = this.#root;
-      for (const segment of route.path.split('/').slice(1)) {
+      const segments = route.path.split('/').slice(1);
+      for (const [index, segment] of segments.entries()) {
+        if (/^\{\+\w+\}$/.test(segment)) {
+          invariant(index === segments.length - 1, `the rest parameter of ${route.path} stands last`);
+          place = place.rest ??= newPlace();
+          continue;
+        }
         const isParameter = /^\{[^{}]+\}$/.test(segment);
         invariant(isParameter || !/[{}]/.test(segment), `a parameter of ${route.path} is a whole segment`);
         if (isParameter) place = place.parameter ??= newPlace();
@@ -69,7 +78,7 @@ export class Router {
 }
 
 function newPlace(): Place {
-  return { literals: new Map(), parameter: undefined, routes: new Map() };
+  return { literals: new Map(), parameter: undefined, rest: undefined, routes: new Map() };
 }
 
 function* find(place: Place, segments: readonly string[], depth: number): Generator<Place> {
@@ -80,13 +89,17 @@ function* find(place: Place, segments: readonly string[], depth: number): Genera
   const literal = place.literals.get(segments[depth]);
   if (literal !== undefined) yield* find(literal, segments, depth + 1);
   if (place.parameter !== undefined && segments[depth] !== '') yield* find(place.parameter, segments, depth + 1);
+  if (place.rest !== undefined && segments.slice(depth).every((segment) => segment !== '')) yield place.rest;
 }
 
 function parametersOf(route: Route, segments: readonly string[]): Record<string, string> {
   const entries = route.path
     .split('/')
     .slice(1)
-    .flatMap((name, index) => (name.startsWith('{') ? [[name.slice(1, -1), segments[index]] as const] : []));
+    .flatMap((name, index) => {
+      if (name.startsWith('{+')) return [[name.slice(2, -1), segments.slice(index).join('/')] as const];
+      return name.startsWith('{') ? [[name.slice(1, -1), segments[index]] as const] : [];
+    });
   return Object.fromEntries(entries);
 }
 

@@ -159,12 +159,12 @@ function typeText({ type, length }: ValueReport): string {
 }
 
 function valueText({ type, value, length }: ValueReport): string {
-  if (typeof value === 'string') return quote(value, Infinity);
-  if (!Array.isArray(value)) return String(value);
-  const shown = value.map((element) =>
-    typeof element === 'string' ? quote(element, Infinity) : JSON.stringify(element),
-  );
-  return `${shown.join(', ')}${value.length < (length ?? 0) ? ', …' : ''}`;
+  const show = (element: unknown): string => {
+    if (typeof element === 'string') return quote(element, Infinity);
+    return type.startsWith('f32') ? shortest(element) : JSON.stringify(element);
+  };
+  if (!Array.isArray(value)) return show(value);
+  return `${value.map(show).join(', ')}${value.length < (length ?? 0) ? ', …' : ''}`;
 }
 
 /** The fewest digits that give the same f32: 1e-5 rather than 0.000009999999747378752. */

@@ -5,8 +5,8 @@ import { f16ToF32 } from '../half.ts';
 /**
  * Writes the elements of the block that starts at `bytes[at]` to `out[to]` and following.
  *
- * Arithmetic is in f64 with one rounding at the store. Every product of scales and codes below has at most 48 significant bits, so
- * this gives the same f32 as arithmetic that rounds to f32 at each step wherever those steps are exact (all formats here).
+ * Arithmetic is in f64 with one rounding at the store. In every format here all steps but the last are exact in f32 as well (a scale
+ * has 11 bits, sub-scales and codes at most 8 each), so this gives the bits of arithmetic in f32.
  */
 export type DecodeBlock = (bytes: Uint8Array, at: number, out: Float32Array, to: number) => void;
 

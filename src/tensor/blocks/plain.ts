@@ -1,17 +1,19 @@
 // Elements without a block: F32, F16, BF16.
 
-import { bf16ToF32, f16ToF32 } from '../half.ts';
+import { bf16ToF32 } from '../half.ts';
+import { halfAt, wordAt } from './block.ts';
 import type { DecodeBlock } from './block.ts';
 
-const word = new DataView(new ArrayBuffer(4));
+const bits = new Uint32Array(1);
+const float = new Float32Array(bits.buffer);
 
 export const decodeF32: DecodeBlock = (bytes, at, out, to) => {
-  for (let i = 0; i < 4; i++) word.setUint8(i, bytes[at + i]);
-  out[to] = word.getFloat32(0, true);
+  bits[0] = wordAt(bytes, at);
+  out[to] = float[0];
 };
 
 export const decodeF16: DecodeBlock = (bytes, at, out, to) => {
-  out[to] = f16ToF32(bytes[at] | (bytes[at + 1] << 8));
+  out[to] = halfAt(bytes, at);
 };
 
 export const decodeBF16: DecodeBlock = (bytes, at, out, to) => {
