@@ -2,6 +2,8 @@
 
 export interface FakeEngineScript {
   readonly load: 'fine' | 'unloadable' | 'crash' | 'never';
+  /** `stuck`: the first forward pass lasts for ever. */
+  readonly forward: 'fine' | 'stuck';
   /** A local port that the process connects to: the connection ends when the process does. */
   readonly pulse?: number;
 }

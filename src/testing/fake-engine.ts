@@ -25,7 +25,7 @@ const load: LoadEngine = async (options, emit) => {
       ...runner,
       forward: (batch) => {
         if (batch.positions[0] === 0 && batch.ids[0] === crashId) throw new Error('the fake model crashed');
-        return runner.forward(batch);
+        return script.forward === 'stuck' ? stuck() : runner.forward(batch);
       },
     },
     sample: fakeSample,
@@ -58,6 +58,12 @@ const load: LoadEngine = async (options, emit) => {
     },
   };
 };
+
+/** Like work: nothing but the end of the process ends it. */
+function stuck(): Promise<never> {
+  setInterval(() => undefined, 60_000);
+  return new Promise(() => undefined);
+}
 
 async function beat(port: number): Promise<void> {
   const socket = connect(port, '127.0.0.1');
