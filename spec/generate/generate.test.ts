@@ -134,6 +134,11 @@ void t.test('the reader merges the files and refuses what would be lost in mergi
       { 'paths/things.yaml': paths.replace('{thing}:', '{thing}/x:') },
       /thing must end the path/,
     ],
+    [
+      'an unknown keyword in a parameter',
+      { 'paths/things.yaml': paths.replace('minimum: 1', 'min: 1') },
+      /makeThing: unknown keyword min/,
+    ],
     ['a file that is no map', extra('- a'), /extra.yaml: holds no map/],
   ];
   for (const [name, files, message] of cases) t.throws(() => read(files), { message }, name);

@@ -5,7 +5,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'yaml';
 import type { Document, Schema } from './schema.ts';
-import { children, operationsOf, reachable, referredName, SpecError } from './schema.ts';
+import { answers, bodySchema, children, operationsOf, reachable, referredName, SpecError } from './schema.ts';
 
 /** `files`: name -> YAML text, as `readFiles` finds them. */
 export function readSpec(files: Readonly<Record<string, string>>): Document {
@@ -19,6 +19,14 @@ export function readSpec(files: Readonly<Record<string, string>>): Document {
   checkReferences(document);
   checkUse(document);
   for (const [name, schema] of Object.entries(document.components.schemas)) checkSchema(name, schema);
+  for (const { operation } of operationsOf(document)) {
+    const body = bodySchema(operation);
+    const media = Object.values(answers(operation));
+    const parameters = operation.parameters ?? [];
+    for (const { schema } of [...(body === undefined ? [] : [{ schema: body }]), ...media, ...parameters]) {
+      checkSchema(operation.operationId, schema);
+    }
+  }
   return document;
 }
 
