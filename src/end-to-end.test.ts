@@ -15,8 +15,9 @@ function ask(text: string, more: Partial<Body> = {}): Body {
   return { model, messages: [{ role: 'user', content: text }], temperature: 0, ...more };
 }
 
-/** Some eighty tokens of an answer: two seconds of the reference backend. */
-const lengthy = `repeat: ${Array.from({ length: 40 }, (_, i) => `zab${i + 1} kora `).join('')}`;
+/** An answer of some fifty tokens, which takes the reference backend about a second: time to interfere. */
+const lengthy = `repeat: ${Array.from({ length: 14 }, (_, i) => `zab${i + 1} kora `).join('')}`;
+const slow = ['--device', 'reference'];
 
 function clientOf({ url }: ServerProcess): OpenAI {
   return new OpenAI({ baseURL: `${url}/v1`, apiKey: 'not-used', maxRetries: 0 });
@@ -120,17 +121,6 @@ void t.test('a server with the bundled model', async (t) => {
     t.match(await failure(create(ask('Hi', { max_tokens: 1, max_completion_tokens: 2 }))), { status: 400 });
   });
 
-  await t.test('a caller who leaves stops the generation', async (t) => {
-    const stream = await client.chat.completions.create({ ...ask(lengthy), stream: true });
-    let seen = 0;
-    for await (const chunk of stream) if (chunk.choices[0].delta.content && ++seen === 3) break;
-    // The next request needs the whole engine only if the first is gone: its line says that it was aborted.
-    const line = await server.line('request');
-    t.ok(line);
-    await client.chat.completions.create(ask('Hi', { max_tokens: 1 }));
-    t.ok(server.log.some((each) => each.msg === 'request' && each['aborted'] === true));
-  });
-
   await t.test('probes, document, and routes that do not exist', async (t) => {
     const get = async (path: string): Promise<[number, unknown]> => {
       const response = await fetch(server.url + path);
@@ -140,6 +130,18 @@ void t.test('a server with the bundled model', async (t) => {
     t.match(await get('/ready'), [200, { status: 'ready' }]);
     t.match(await get('/openapi.json'), [200, { openapi: '3.1.0', paths: { '/v1/chat/completions': {} } }]);
     t.match(await get('/v1/nothing'), [404, { error: { code: 'unknown_route', type: String, message: String } }]);
+  });
+});
+
+void t.test('a slow server, and what happens in mid-stream', async (t) => {
+  const server = await startServer(t, slow);
+  const client = clientOf(server);
+
+  await t.test('a caller who leaves stops the generation', async (t) => {
+    const stream = await client.chat.completions.create({ ...ask(lengthy), stream: true });
+    let seen = 0;
+    for await (const chunk of stream) if (chunk.choices[0].delta.content && ++seen === 3) break;
+    t.match(await server.line('request'), { aborted: true, tokensIn: Number, tokensOut: undefined });
   });
 
   await t.test('the engine is killed in mid-stream: all in the house fail, the next works', async (t) => {
@@ -180,7 +182,7 @@ void t.test('a server with the bundled model', async (t) => {
 });
 
 void t.test('after the grace period running answers end with their error', async (t) => {
-  const server = await startServer(t, ['--ctx', '2048', '--shutdown-timeout', '0']);
+  const server = await startServer(t, [...slow, '--shutdown-timeout', '0']);
   const stream = await clientOf(server).chat.completions.create({ ...ask(lengthy), stream: true });
   let seen = 0;
   const read = async (): Promise<void> => {
@@ -193,7 +195,7 @@ void t.test('after the grace period running answers end with their error', async
 });
 
 void t.test('a second Ctrl-C ends the server at once', async (t) => {
-  const server = await startServer(t, ['--ctx', '2048']);
+  const server = await startServer(t, slow);
   const stream = await clientOf(server).chat.completions.create({ ...ask(lengthy), stream: true });
   const read = async (): Promise<void> => {
     for await (const chunk of stream) {

@@ -33,7 +33,7 @@ const program = join(projectRoot, 'src', 'serve.js');
 
 /** Ready when this resolves; ended with the test, if it is still there. `args` come after those for a free port and a JSON log. */
 export async function startServer(t: Test, args: readonly string[] = []): Promise<ServerProcess> {
-  const fixed = ['--port', '0', '--log-format', 'json', '--log-level', 'debug', '--device', 'reference'];
+  const fixed = ['--port', '0', '--log-format', 'json', '--log-level', 'debug'];
   const child = spawn(process.execPath, [program, ...fixed, ...args], { env, stdio: ['ignore', 'ignore', 'pipe'] });
   t.teardown(() => child.kill('SIGKILL'));
   const log: LogLine[] = [];
