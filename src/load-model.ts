@@ -13,6 +13,7 @@ import { exitCodes, StartError } from './start-error.ts';
 import { mebibytes } from './terminal.ts';
 import { createTokenizer } from './tokenizer/gguf.ts';
 import { readChatTemplate } from './tokenizer/template.ts';
+import type { Vocabulary } from './tokenizer/tokenizer.ts';
 import type { Checkpoint } from './weights/checkpoint.ts';
 import { openCheckpoint } from './weights/gguf.ts';
 import { partOfName } from './weights/gguf-parts.ts';
@@ -74,11 +75,19 @@ async function start(
         'answers may become worse beyond them',
     );
   }
-  return { parts: { engine, tokenizer, template, format: plain, contextLength, fingerprint }, info };
+  const longestToken = longestOf(tokenizer.vocabulary);
+  return { parts: { engine, tokenizer, template, format: plain, contextLength, fingerprint, longestToken }, info };
 }
 
 /** Sequences that run together, and the tokens of one forward pass: enough for a person with several clients on one machine. */
 const batching = { maxSequences: 16, maxBatchTokens: 512 };
+
+/** A piece has one character for each byte, or for each character, of its text. */
+function longestOf(vocabulary: Vocabulary): number {
+  let longest = 1;
+  for (let id = 0; id < vocabulary.size; id++) longest = Math.max(longest, vocabulary.piece(id).length);
+  return longest;
+}
 
 /** What is free now may become free or scarce; what the machine does not have at all cannot. */
 function checkMemory({ tensorBytes, files }: Checkpoint): void {
