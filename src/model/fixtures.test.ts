@@ -37,6 +37,8 @@ const backends: readonly Contestant[] = [
 
 /** Largest error of a model without quantised weights that the fixtures' README accepts; the greedy rule uses it. */
 const acceptedError = 1e-3;
+/** The same with keys and values in f16. */
+const acceptedNarrowError = 5e-3;
 
 interface Expected {
   readonly prompt_ids: readonly number[];
@@ -68,6 +70,35 @@ for (const contestant of backends) {
   }
 }
 
+for (const contestant of backends) {
+  for (const type of ['Q8_0', 'Q4_K']) {
+    if (contestant.quantised !== 'all' && !contestant.quantised.includes(type.toLowerCase())) continue;
+    // Trained, so that its gaps are wide: what it says is certain.
+    void t.test(`${contestant.name}: the demo model in ${type} says what it was trained to say`, async (t) => {
+      const path = fixture(t, `models/demo/demo-3m-${type}.gguf`);
+      const goldenPath = fixture(t, 'models/demo/golden.json');
+      if (path === undefined || goldenPath === undefined) return;
+      const golden = JSON.parse(readFileSync(goldenPath, 'utf8')) as Readonly<Record<string, readonly Golden[]>>;
+      const model = buildModel(await openCheckpoint(path));
+      const probe = await Probe.load(model, contestant.create(), { kvCache: 'f32', batchTokens: 64 });
+      t.teardown(() => probe.close());
+      for (const { user, prompt_ids, greedy_ids } of golden[type]) {
+        probe.rewind(0);
+        const [row] = await probe.feed(prompt_ids, [prompt_ids.length - 1]);
+        const steps = await continueGreedily(probe, row, greedy_ids.length);
+        const tokens = steps.map(({ token }) => token);
+        t.strictSame(tokens, greedy_ids, user);
+      }
+    });
+  }
+}
+
+interface Golden {
+  readonly user: string;
+  readonly prompt_ids: readonly number[];
+  readonly greedy_ids: readonly number[];
+}
+
 async function compareModel(
   t: Test,
   contestant: Contestant,
@@ -88,6 +119,14 @@ async function compareModel(
   t.comment(`largest error ${largest.toExponential(1)} deviations, relative RMSE ${relative.toExponential(1)}`);
   if (isQuantised) t.ok(relative <= contestant.peerShare * expected.peer_rel_rmse, 'relative RMSE');
   else t.ok(largest <= contestant.tolerance, 'every logit');
+
+  if (!isQuantised) {
+    const narrow = await Probe.load(model, contestant.create(), { kvCache: 'f16', batchTokens: 64 });
+    const rows = await narrow.feed(ids, positions);
+    await narrow.close();
+    const off = Math.max(...rows.map((row, i) => largestError(row, exact[i]) / deviation(exact[i])));
+    t.ok(off <= acceptedNarrowError, `an f16 cache costs ${off.toExponential(1)} deviations`);
+  }
 
   // What a top-2 gap must exceed to be certain. Among a few hundred logits of the peer some are several RMSEs off.
   const uncertainty = isQuantised ? 3 * 1.1 * expected.peer_rel_rmse : acceptedError;
