@@ -40,24 +40,27 @@ export interface LoadModelOptions {
   readonly config: Config;
   readonly log: Log;
   readonly onProgress: EngineClientOptions['onProgress'];
+  /** Aborted when nobody wants the model any more: then no engine is started. */
+  readonly signal: AbortSignal;
 }
 
-export function loadModel({ path, config, log, onProgress }: LoadModelOptions): LoadingModel {
+export function loadModel({ onProgress, ...options }: LoadModelOptions): LoadingModel {
   const entry = fileURLToPath(new URL('./engine/host.js', import.meta.url));
-  const engine = createEngineClient({ entry, log, onProgress });
-  const load = async (): ReturnType<typeof start> => start(engine, await openCheckpoint(path), { path, config, log });
+  const engine = createEngineClient({ entry, log: options.log, onProgress });
+  const load = async (): ReturnType<typeof start> => start(engine, await openCheckpoint(options.path), options);
   return { engine, loaded: load() };
 }
 
 async function start(
   engine: EngineClient,
   checkpoint: Checkpoint,
-  { path, config, log }: Omit<LoadModelOptions, 'onProgress'>,
+  { path, config, log, signal }: Omit<LoadModelOptions, 'onProgress'>,
 ): Promise<{ parts: ModelParts; info: LoadedModel }> {
   checkMemory(checkpoint);
   const tokenizer = createTokenizer(checkpoint.metadata);
   const { template, warning } = readChatTemplate(checkpoint.metadata);
   if (warning !== undefined) log.warn(warning);
+  signal.throwIfAborted();
   const info = await engine.start({
     path,
     device: config.device,

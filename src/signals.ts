@@ -37,6 +37,7 @@ const engineGraceMs = 2_000;
 async function stop({ server, engine, graceMs, log }: StopOptions, signal: NodeJS.Signals): Promise<number> {
   if (engine.state === 'loading') {
     await Promise.all([server.drain({ graceMs: 0 }), engine.shutdown(0)]);
+    log.info('stopped before the model was loaded');
     return signal === 'SIGINT' ? exitCodes.interrupted : 0;
   }
   const answers = server.running;
