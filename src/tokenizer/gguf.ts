@@ -81,7 +81,18 @@ export function createTokenizer(metadata: Metadata): FileTokenizer {
     );
   }
   const family = read(keys);
-  return new FileTokenizer(family, new SpecialTokens(family.vocabulary));
+  return new FileTokenizer(family, new SpecialTokens(family.vocabulary, swallowing(metadata, family.vocabulary)));
+}
+
+/**
+ * Whether a special token swallows the white space after it. GGUF has no key for that; the one family that was trained so is known
+ * by its name.
+ */
+function swallowing(metadata: Metadata, vocabulary: FileVocabulary): (id: number) => boolean {
+  const name = metadata['general.name'];
+  if (typeof name !== 'string' || !/phi-?3/i.test(name)) return () => false;
+  const keeps = new Set(['<unk>', '<s>', '<|endoftext|>']);
+  return (id) => !keeps.has(vocabulary.piece(id));
 }
 
 const families: Record<string, (keys: Keys) => Family> = {

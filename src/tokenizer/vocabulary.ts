@@ -57,6 +57,8 @@ export class FileVocabulary implements Vocabulary {
   readonly endOfGeneration: ReadonlySet<number>;
   readonly spelling: Spelling;
   readonly scores: readonly number[] | undefined;
+  /** Characters of the longest piece. Where encoding drops nothing (BPE), n characters need at least n / longestPiece tokens. */
+  readonly longestPiece: number;
   readonly #pieces: readonly string[];
   readonly #kinds: readonly TokenKind[];
   readonly #ids = new Map<string, number>();
@@ -69,6 +71,7 @@ export class FileVocabulary implements Vocabulary {
     this.size = pieces.length;
     this.spelling = spelling;
     this.#pieces = pieces;
+    this.longestPiece = pieces.reduce((longest, piece) => Math.max(longest, piece.length), 1);
     this.#bytes = Array.from({ length: pieces.length });
     const types = atLeast(keys.numbers('token_type', maxTokens), 'token_type', this.size);
     this.scores = atLeast(keys.numbers('scores', maxTokens), 'scores', this.size);
