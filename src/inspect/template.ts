@@ -9,7 +9,7 @@ import { ChatTemplate, readChatTemplate } from '../tokenizer/template.ts';
 import { CheckpointError } from '../weights/checkpoint.ts';
 import { openCheckpoint } from '../weights/gguf.ts';
 
-const usage = `inspect template --template FILE | --model PATH [--now DATE]
+export const usage = `inspect template --template FILE | --model PATH [--now DATE]
   in:  one JSON object per line: the variables of the template (messages, tools, add_generation_prompt, ...)
   out: {"ok": "..."} or {"error": "..."}
   --now: what strftime_now reads, as 2026-11-20T10:30:00; the clock of this machine otherwise`;

@@ -9,7 +9,7 @@ import { TokenizerError } from '../tokenizer/keys.ts';
 import { CheckpointError } from '../weights/checkpoint.ts';
 import { openCheckpoint } from '../weights/gguf.ts';
 
-const usage = `inspect tokenize --model PATH [--special] [--decode]
+export const usage = `inspect tokenize --model PATH [--special] [--decode]
   in:  one JSON string per line; with --decode one JSON array of ids
   out: {"ids": [...]}, with --decode {"text": "..."}; {"error": "..."} for a line that is neither
   --special: names of special tokens in a text become those tokens; with --decode they are shown`;
