@@ -123,11 +123,8 @@ const flags: { readonly [K in keyof Config]: Flag<Config[K]> } = {
     name: 'kernels',
     group: 'Engine',
     value: 'BUILD',
-    text: 'kernel build: strict, or auto for the best that gives right results here',
-    parse: oneOf(['auto', 'strict'], {
-      rel16: 'this build comes in a later release; use auto or strict',
-      vnni: 'this build comes in a later release; use auto or strict',
-    }),
+    text: 'kernel build: strict (same bits on every machine), rel16, vnni, or auto for the best that gives right results here',
+    parse: oneOf(['auto', 'strict', 'rel16', 'vnni']),
     fallback: () => 'auto',
   },
   threads: {
