@@ -1,19 +1,28 @@
-// Embedding rows out of the packed panels: the token's row, decoded to f32.
+// Embedding rows: the token's row, out of its packed panel or as the file stores it, decoded to f32.
 //   4 table   5 bytes per panel   6 cols   7 out   8 stride   9 scale   10 format: the opcode of its product
+//   11 table of the type, see unpack/panel.ts
 
 import { Opcode, real, tokenId, word } from './record';
 import { BF16, F16, F32 } from './matmul/float';
 import { Q4_0, Q4_1, Q5_0, Q5_1, Q8_0 } from './format/simple';
 import { Q4_K, Q5_K, Q6_K } from './format/k';
+import { decodeRow } from './unpack/panel';
+import { Q2_K, Q3_K } from './unpack/k';
+import { IQ4_NL, IQ4_XS, MXFP4, NVFP4 } from './unpack/levels';
+import { IQ3_S, IQ3_XXS } from './unpack/lattice';
+import { TQ1_0, TQ2_0 } from './unpack/ternary';
 
 export function embed(record: usize, batch: usize, from: u32, to: u32, scratch: usize): void {
   const cols = <usize>word(record, 6);
   const scale = real(record, 9);
   for (let token = <usize>from; token < <usize>to; token++) {
     const id = <usize>tokenId(batch, token);
-    const panel = <usize>word(record, 4) + (id >> 3) * <usize>word(record, 5);
+    const panelBytes = <usize>word(record, 5);
+    const panel = <usize>word(record, 4) + (id >> 3) * panelBytes;
     const out = <usize>word(record, 7) + token * <usize>word(record, 8);
-    decode(word(record, 10), panel, id & 7, cols, out, scratch);
+    const format = word(record, 10);
+    if (format < Opcode.LINEAR_Q2_K) decode(format, panel, id & 7, cols, out, scratch);
+    else decodeStored(format, panel + (id & 7) * (panelBytes >> 3), cols, <usize>word(record, 11), out, scratch);
     if (scale != 1) for (let i: usize = 0; i < cols; i++) store<f32>(out + (i << 2), load<f32>(out + (i << 2)) * scale);
   }
 }
@@ -31,6 +40,22 @@ function decode(format: u32, panel: usize, row: usize, cols: usize, out: usize, 
     case Opcode.LINEAR_Q4_K: decodePanel<Q4_K>(panel, row, cols, out, scratch); break;
     case Opcode.LINEAR_Q5_K: decodePanel<Q5_K>(panel, row, cols, out, scratch); break;
     case Opcode.LINEAR_Q6_K: decodePanel<Q6_K>(panel, row, cols, out, scratch); break;
+    default: unreachable();
+  }
+}
+
+function decodeStored(format: u32, row: usize, cols: usize, table: usize, out: usize, scratch: usize): void {
+  switch (format) {
+    case Opcode.LINEAR_Q2_K: decodeRow<Q2_K>(row, cols, table, out, scratch); break;
+    case Opcode.LINEAR_Q3_K: decodeRow<Q3_K>(row, cols, table, out, scratch); break;
+    case Opcode.LINEAR_IQ4_NL: decodeRow<IQ4_NL>(row, cols, table, out, scratch); break;
+    case Opcode.LINEAR_IQ4_XS: decodeRow<IQ4_XS>(row, cols, table, out, scratch); break;
+    case Opcode.LINEAR_IQ3_XXS: decodeRow<IQ3_XXS>(row, cols, table, out, scratch); break;
+    case Opcode.LINEAR_IQ3_S: decodeRow<IQ3_S>(row, cols, table, out, scratch); break;
+    case Opcode.LINEAR_MXFP4: decodeRow<MXFP4>(row, cols, table, out, scratch); break;
+    case Opcode.LINEAR_NVFP4: decodeRow<NVFP4>(row, cols, table, out, scratch); break;
+    case Opcode.LINEAR_TQ1_0: decodeRow<TQ1_0>(row, cols, table, out, scratch); break;
+    case Opcode.LINEAR_TQ2_0: decodeRow<TQ2_0>(row, cols, table, out, scratch); break;
     default: unreachable();
   }
 }
