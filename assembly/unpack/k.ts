@@ -4,6 +4,7 @@
 // Byte 32h + l of the pairs holds column l of blocks 4h .. 4h+3, lowest pair first.
 
 import { widenOne } from '../half';
+import { spread } from './panel';
 
 @unmanaged
 export class Q2_K {
@@ -24,16 +25,14 @@ export class Q2_K {
     return bitPairs(p + 16, sub, half);
   }
   // @ts-ignore: decorator
-  @inline scale(p: usize, sub: usize, part: usize): f32 {
-    return widenOne(load<u16>(p, 80)) * <f32>(load<u8>(p + (sub << 1) + part) & 15);
-  }
-  // @ts-ignore: decorator
-  @inline offset(p: usize, sub: usize, part: usize): f32 {
-    return -widenOne(load<u16>(p, 82)) * <f32>(load<u8>(p + (sub << 1) + part) >> 4);
+  @inline scales(p: usize, out: usize, step: usize): void {
+    const bytes = v128.load(p);
+    sixteen(v128.and(bytes, i8x16.splat(15)), widenOne(load<u16>(p, 80)), out, step);
+    sixteen(v128.and(i16x8.shr_u(bytes, 4), i8x16.splat(15)), -widenOne(load<u16>(p, 82)), out + 64, step);
   }
 }
 
-/** Without its third bit a value is 4 less. */
+/** Without its third bit a value is 4 less. Scale k: nibble k of 16 (low ones first) and pair k of 16 (byte k mod 4). */
 @unmanaged
 export class Q3_K {
   // @ts-ignore: decorator
@@ -54,14 +53,14 @@ export class Q3_K {
     return v128.or(bitPairs(p + 32, sub, half), i16x8.shl(third, 2));
   }
   // @ts-ignore: decorator
-  @inline scale(p: usize, sub: usize, part: usize): f32 {
-    const k = (sub << 1) + part;
-    const low = (<u32>load<u8>(p + (k & 7), 96) >> <u32>((k >> 3) << 2)) & 15;
-    const high = (<u32>load<u8>(p + (k & 3), 104) >> <u32>((k >> 2) << 1)) & 3;
-    return widenOne(load<u16>(p, 108)) * <f32>(<i32>(low | (high << 4)) - 32);
+  @inline scales(p: usize, out: usize, step: usize): void {
+    const lower = v128.load64_zero(p, 96);
+    const nibbles = i8x16.shuffle(lower, i16x8.shr_u(lower, 4), 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23);
+    const upper = i32x4.mul(v128.load32_splat(p, 104), i32x4(64, 16, 4, 1));
+    const pairs = i32x4.shr_u(v128.and(upper, i8x16.splat(<i8>0xc0)), 2);
+    const six = v128.or(v128.and(nibbles, i8x16.splat(15)), pairs);
+    sixteen(i8x16.sub(six, i8x16.splat(32)), widenOne(load<u16>(p, 108)), out, step);
   }
-  // @ts-ignore: decorator
-  @inline offset(p: usize, sub: usize, part: usize): f32 { return 0; }
 }
 
 /** 16 columns out of planes of bit pairs. */
@@ -69,4 +68,15 @@ export class Q3_K {
 @inline export function bitPairs(pairs: usize, sub: usize, half: usize): v128 {
   const bytes = v128.load(pairs + ((sub >> 2) << 5) + (half << 4));
   return v128.and(i16x8.shr_u(bytes, <i32>((sub & 3) << 1)), i8x16.splat(3));
+}
+
+/** Signed bytes times `d`: scales of two parts of each block, `step` bytes from block to block. */
+function sixteen(bytes: v128, d: f32, out: usize, step: usize): void {
+  const low = i16x8.extend_low_i8x16_s(bytes);
+  const high = i16x8.extend_high_i8x16_s(bytes);
+  const factor = f32x4.splat(d);
+  spread(f32x4.mul(f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_s(low)), factor), out, step);
+  spread(f32x4.mul(f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_s(low)), factor), out + 2 * step, step);
+  spread(f32x4.mul(f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_s(high)), factor), out + 4 * step, step);
+  spread(f32x4.mul(f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_s(high)), factor), out + 6 * step, step);
 }

@@ -31,11 +31,13 @@ export class IQ3_XXS {
     return signed(points, evenly(masks & 127) | (evenly((masks >> 7) & 127) << 8), i8x16.splat(64));
   }
   // @ts-ignore: decorator
-  @inline scale(p: usize, sub: usize, part: usize): f32 {
-    return widenOne(load<u16>(p)) * (<f32>(load<u32>(p + (sub << 2), 66) >> 28) + <f32>0.5) * <f32>0.5;
+  @inline scales(p: usize, out: usize, step: usize): void {
+    const d = widenOne(load<u16>(p)) * <f32>0.5;
+    for (let sub: usize = 0; sub < 8; sub++) {
+      store<f32>(out, d * (<f32>(load<u32>(p + (sub << 2), 66) >> 28) + <f32>0.5));
+      out += step;
+    }
   }
-  // @ts-ignore: decorator
-  @inline offset(p: usize, sub: usize, part: usize): f32 { return 0; }
 }
 
 /** Magnitudes to 15. */
@@ -64,12 +66,15 @@ export class IQ3_S {
     return signed(points, load<u16>(p + (sub << 2) + (half << 1), 74), i8x16.splat(16));
   }
   // @ts-ignore: decorator
-  @inline scale(p: usize, sub: usize, part: usize): f32 {
-    const s = (load<u32>(p, 106) >> <u32>(sub << 2)) & 15;
-    return widenOne(load<u16>(p)) * <f32>((s << 1) | 1);
+  @inline scales(p: usize, out: usize, step: usize): void {
+    const d = widenOne(load<u16>(p));
+    let nibbles = load<u32>(p, 106);
+    for (let sub = 0; sub < 8; sub++) {
+      store<f32>(out, d * <f32>(((nibbles & 15) << 1) | 1));
+      nibbles >>= 4;
+      out += step;
+    }
   }
-  // @ts-ignore: decorator
-  @inline offset(p: usize, sub: usize, part: usize): f32 { return 0; }
 }
 
 /** 7 bits and an eighth, so that the number of ones is even. */

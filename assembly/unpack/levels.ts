@@ -6,6 +6,7 @@
 // The levels of FP4 (E2M1) are doubled, to be integers: its scales are halved.
 
 import { widenOne } from '../half';
+import { spread } from './panel';
 
 @unmanaged
 export class IQ4_NL {
@@ -26,9 +27,7 @@ export class IQ4_NL {
     return i8x16.swizzle(levels, nibbles(v128.load(p, 2), half));
   }
   // @ts-ignore: decorator
-  @inline scale(p: usize, sub: usize, part: usize): f32 { return widenOne(load<u16>(p)); }
-  // @ts-ignore: decorator
-  @inline offset(p: usize, sub: usize, part: usize): f32 { return 0; }
+  @inline scales(p: usize, out: usize, step: usize): void { store<f32>(out, widenOne(load<u16>(p))); }
 }
 
 @unmanaged
@@ -50,13 +49,17 @@ export class IQ4_XS {
     return i8x16.swizzle(levels, nibbles(v128.load(p + (sub << 4), 8), half));
   }
   // @ts-ignore: decorator
-  @inline scale(p: usize, sub: usize, part: usize): f32 {
-    const low = (load<u32>(p, 4) >> <u32>(sub << 2)) & 15;
-    const high = (<u32>load<u16>(p, 2) >> <u32>(sub << 1)) & 3;
-    return widenOne(load<u16>(p)) * <f32>(<i32>(low | (high << 4)) - 32);
+  @inline scales(p: usize, out: usize, step: usize): void {
+    const d = widenOne(load<u16>(p));
+    let high = <u32>load<u16>(p, 2) << 4;
+    let low = load<u32>(p, 4);
+    for (let sub = 0; sub < 8; sub++) {
+      store<f32>(out, d * <f32>(<i32>((low & 15) | (high & 48)) - 32));
+      low >>= 4;
+      high >>= 2;
+      out += step;
+    }
   }
-  // @ts-ignore: decorator
-  @inline offset(p: usize, sub: usize, part: usize): f32 { return 0; }
 }
 
 @unmanaged
@@ -79,12 +82,10 @@ export class MXFP4 {
   }
   /** 2^(e - 128); the two smallest are subnormal. */
   // @ts-ignore: decorator
-  @inline scale(p: usize, sub: usize, part: usize): f32 {
+  @inline scales(p: usize, out: usize, step: usize): void {
     const e = <u32>load<u8>(p);
-    return reinterpret<f32>(e < 2 ? 0x00200000 << e : (e - 1) << 23);
+    store<u32>(out, e < 2 ? 0x00200000 << e : (e - 1) << 23);
   }
-  // @ts-ignore: decorator
-  @inline offset(p: usize, sub: usize, part: usize): f32 { return 0; }
 }
 
 @unmanaged
@@ -109,14 +110,14 @@ export class NVFP4 {
     const both = i8x16.shuffle(pairs, high, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23);
     return i8x16.swizzle(levels, v128.and(both, i8x16.splat(15)));
   }
-  /** Moved into the fields of an f32, a UE4M3 code is its value times 2^-120, subnormals too. */
+  /** Moved into the fields of an f32, a UE4M3 code is its value times 2^-120, subnormals too. 0x7f stands for 0. */
   // @ts-ignore: decorator
-  @inline scale(p: usize, sub: usize, part: usize): f32 {
-    const code = <u32>load<u8>(p + (sub << 1) + part) & 0x7f;
-    return code == 0x7f ? 0 : reinterpret<f32>(code << 20) * reinterpret<f32>((119 + 127) << 23);
+  @inline scales(p: usize, out: usize, step: usize): void {
+    const bytes = i16x8.extend_low_i8x16_u(v128.load32_zero(p));
+    const codes = v128.and(i32x4.extend_low_i16x8_u(bytes), i32x4.splat(0x7f));
+    const values = f32x4.mul(i32x4.shl(codes, 20), f32x4.splat(reinterpret<f32>((119 + 127) << 23)));
+    spread(v128.andnot(values, i32x4.eq(codes, i32x4.splat(0x7f))), out, step);
   }
-  // @ts-ignore: decorator
-  @inline offset(p: usize, sub: usize, part: usize): f32 { return 0; }
 }
 
 /** 16 columns of nibbles: the low ones or the high ones. */

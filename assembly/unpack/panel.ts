@@ -1,21 +1,26 @@
 // Matrices that stay in memory as files store them. A thread unpacks one panel of 8 rows at a time into its scratch, as bytes and f32
 // scales (format/unpacked.ts), and multiplies from there. Each class of this folder answers about the storage block of one row at `p`:
 //   columns(p, sub, half, table, levels)   columns 0-15 (half 0) or 16-31 (half 1) of its block `sub` of 32, as unsigned bytes
-//   scale, offset (p, sub, part)           weight = scale * (byte - bias) + offset, one part of 32 columns or two of 16
+//   scales(p, out, step)                   f32 scales of all its blocks, `step` bytes from block to block: one for 32 columns, or two for
+//                                          16 each, 32 bytes apart; offsets, if it has them, follow at the same distance
+//   weight = scale * (byte - bias) + offset
 // `table` is what the host made for the type (src/compute/wasm/formats.ts), `levels` its first 16 bytes if those are 16 levels.
 
 /** 8 rows of format F -> a panel of class U. */
 export function unpackPanel<F, U>(rows: usize, rowBytes: usize, blocks: usize, table: usize, out: usize): void {
   const subs = changetype<F>(0).subs();
+  const step = changetype<U>(0).bytes();
   let levels = changetype<F>(0).levels(table);
   for (let b: usize = 0; b < blocks; b += subs) {
+    for (let r: usize = 0; r < 8; r++) changetype<F>(0).scales(rows + r * rowBytes, out + 256 + (r << 2), step);
     for (let sub: usize = 0; sub < subs; sub++) {
       for (let half: usize = 0; half < 2; half++) {
-        fourRows<F>(rows, rowBytes, sub, half, table, levels, out + (half << 7));
-        fourRows<F>(rows + (rowBytes << 2), rowBytes, sub, half, table, levels, out + (half << 7) + 16);
+        for (let side: usize = 0; side < 2; side++) {
+          const four = rows + side * (rowBytes << 2);
+          fourRows<F>(four, rowBytes, sub, half, table, levels, out + (half << 7) + (side << 4));
+        }
       }
-      scales<F>(rows, rowBytes, sub, out + 256);
-      out += changetype<U>(0).bytes();
+      out += step;
     }
     rows += changetype<F>(0).bytes();
   }
@@ -46,41 +51,37 @@ export function unpackPanel<F, U>(rows: usize, rowBytes: usize, blocks: usize, t
   v128.store(out, i8x16.shuffle(ab1, cd1, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31), 96);
 }
 
-/** Scales of 8 rows, part by part, then offsets if the type has them. */
+/** Four scales of 16 columns -> two blocks. */
 // @ts-ignore: decorator
-@inline function scales<F>(p: usize, rowBytes: usize, sub: usize, out: usize): void {
-  const parts = changetype<F>(0).parts();
-  for (let r: usize = 0; r < 8; r++) {
-    for (let part: usize = 0; part < parts; part++) {
-      store<f32>(out + (part << 5), changetype<F>(0).scale(p, sub, part));
-      if (changetype<F>(0).hasOffset()) {
-        store<f32>(out + ((parts + part) << 5), changetype<F>(0).offset(p, sub, part));
-      }
-    }
-    p += rowBytes;
-    out += 4;
-  }
+@inline export function spread(scales: v128, out: usize, step: usize): void {
+  v128.store32_lane(out, scales, 0);
+  v128.store32_lane(out, scales, 1, 32);
+  v128.store32_lane(out + step, scales, 2);
+  v128.store32_lane(out + step, scales, 3, 32);
 }
 
-/** One row of format F -> f32. `scratch`: 16 bytes. */
-export function decodeRow<F>(p: usize, cols: usize, table: usize, out: usize, scratch: usize): void {
-  const subs = changetype<F>(0).subs();
-  const parts = changetype<F>(0).parts();
-  const levels = changetype<F>(0).levels(table);
-  for (let b: usize = 0; b < cols >> 5; b += subs) {
-    for (let sub: usize = 0; sub < subs; sub++) {
-      for (let half: usize = 0; half < 2; half++) {
-        const part: usize = parts == 1 ? 0 : half;
-        const scale = changetype<F>(0).scale(p, sub, part);
-        const offset = changetype<F>(0).offset(p, sub, part);
-        v128.store(scratch, changetype<F>(0).columns(p, sub, half, table, levels));
-        for (let i: usize = 0; i < 16; i++) {
-          const q = <i32>load<u8>(scratch + i) - changetype<F>(0).bias();
-          store<f32>(out + (i << 2), scale * <f32>q + offset);
-        }
-        out += 64;
+/** Row `row` of an unpacked panel -> f32. `parts`, `bias`, `hasOffset`: of its format. */
+export function decodeUnpacked(
+  panel: usize,
+  row: usize,
+  blocks: usize,
+  parts: usize,
+  bias: i32,
+  hasOffset: bool,
+  out: usize,
+): void {
+  const step: usize = 256 + (parts << 6);
+  let p = panel + (row << 2);
+  for (let b: usize = 0; b < blocks; b++) {
+    for (let g: usize = 0; g < 8; g++) {
+      const at = p + 256 + (parts == 1 ? 0 : (g >> 2) << 5);
+      const scale = load<f32>(at);
+      const offset: f32 = hasOffset ? load<f32>(at + (parts << 5)) : 0;
+      for (let j: usize = 0; j < 4; j++) {
+        store<f32>(out + (j << 2), scale * <f32>(<i32>load<u8>(p + (g << 5) + j) - bias) + offset);
       }
+      out += 16;
     }
-    p += changetype<F>(0).bytes();
+    p += step;
   }
 }

@@ -31,9 +31,7 @@ export class TQ1_0 {
     return digits(i8x16.shuffle(first, ninefold, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23));
   }
   // @ts-ignore: decorator
-  @inline scale(p: usize, sub: usize, part: usize): f32 { return widenOne(load<u16>(p, 52)); }
-  // @ts-ignore: decorator
-  @inline offset(p: usize, sub: usize, part: usize): f32 { return 0; }
+  @inline scales(p: usize, out: usize, step: usize): void { repeat(widenOne(load<u16>(p, 52)), out, step); }
 }
 
 @unmanaged
@@ -55,9 +53,16 @@ export class TQ2_0 {
     return bitPairs(p, sub, half);
   }
   // @ts-ignore: decorator
-  @inline scale(p: usize, sub: usize, part: usize): f32 { return widenOne(load<u16>(p, 64)); }
-  // @ts-ignore: decorator
-  @inline offset(p: usize, sub: usize, part: usize): f32 { return 0; }
+  @inline scales(p: usize, out: usize, step: usize): void { repeat(widenOne(load<u16>(p, 64)), out, step); }
+}
+
+/** One scale for all 8 blocks. */
+// @ts-ignore: decorator
+@inline function repeat(d: f32, out: usize, step: usize): void {
+  for (let sub = 0; sub < 8; sub++) {
+    store<f32>(out, d);
+    out += step;
+  }
 }
 
 /** 3^n for n up to 4. */
