@@ -2,12 +2,12 @@
 // block is the KV block: 64 absolute positions. Prefill and decode take the blocks in the same order, so they give the same bits.
 // Lanes outside of what the token may see are selected away, never multiplied: they may hold anything.
 //   4 q   5 q stride   6 out   7 out stride   8 heads   9 kv heads   10 head dim   11 key cache   12 value cache
-//   13 scale   14 window (0: all)   15 softcap (0: none)   16 sinks [heads] or 0   17 element bytes (4 f32, 2 f16)
+//   13 scale   14 window (0: all)   15 softcap (0: none)   16 sinks [heads] or 0   17 cache: Cache of record.ts
 
-import { blockTable, position, real, word } from './record';
-import { madd } from './simd';
+import { Cache, blockTable, position, real, word } from './record';
+import { Halves, Singles } from './cache/plain';
+import { Quants } from './cache/q8';
 import { exp4, sumLanes, tanh4 } from './math';
-import { widenHigh, widenLow } from './half';
 
 const NEGATIVE: f32 = -Infinity;
 
@@ -29,13 +29,18 @@ export function attention(record: usize, batch: usize, from: u32, to: u32, scrat
       const q = <usize>word(record, 4) + token * <usize>word(record, 5) + ((<usize>h * dim) << 2);
       const out = <usize>word(record, 6) + token * <usize>word(record, 7) + ((<usize>h * dim) << 2);
       const sink = sinks ? load<f32>(sinks + (<usize>h << 2)) : NEGATIVE;
-      if (word(record, 17) == 2) attendHead<u16>(record, table, kvHead, q, out, first, last, sink, scratch);
-      else attendHead<f32>(record, table, kvHead, q, out, first, last, sink, scratch);
+      switch (word(record, 17)) {
+        case Cache.F32: attendHead<Singles>(record, table, kvHead, q, out, first, last, sink, scratch); break;
+        case Cache.F16: attendHead<Halves>(record, table, kvHead, q, out, first, last, sink, scratch); break;
+        case Cache.Q8_0: attendHead<Quants>(record, table, kvHead, q, out, first, last, sink, scratch); break;
+        default: unreachable();
+      }
     }
   }
 }
 
-function attendHead<T>(
+/** C: class of cache/. */
+function attendHead<C>(
   record: usize,
   table: usize,
   kvHead: u32,
@@ -47,7 +52,7 @@ function attendHead<T>(
   scores: usize,
 ): void {
   const dim = <usize>word(record, 10);
-  const headBytes = dim * 64 * sizeof<T>();
+  const headBytes = changetype<C>(0).rowBytes(dim) << 6;
   const blockBytes = <usize>word(record, 9) * headBytes;
   const head = <usize>kvHead * headBytes;
   memory.fill(out, 0, dim << 2);
@@ -57,7 +62,8 @@ function attendHead<T>(
     const block = <usize>load<u32>(table + (<usize>b << 2)) * blockBytes + head;
     const low = <i32>max(first, b << 6) - <i32>(b << 6);
     const high = <i32>min(last, (b << 6) + 63) - <i32>(b << 6);
-    scoreBlock<T>(q, <usize>word(record, 11) + block, dim, real(record, 13), real(record, 15), scores);
+    changetype<C>(0).scores(q, <usize>word(record, 11) + block, dim, real(record, 13), scores);
+    if (real(record, 15) > 0) softcap(scores, real(record, 15));
     const blockPeak = maskBlock(scores, low, high);
     const newPeak = max(peak, blockPeak);
     if (newPeak != peak) {
@@ -67,7 +73,7 @@ function attendHead<T>(
       peak = newPeak;
     }
     total += weighBlock(scores, peak, low, high);
-    addValues<T>(<usize>word(record, 12) + block, dim, scores, low, high, out);
+    changetype<C>(0).addValues(<usize>word(record, 12) + block, dim, scores, low, high, out);
   }
   if (sink != NEGATIVE) {
     const newPeak = max(peak, sink);
@@ -78,47 +84,11 @@ function attendHead<T>(
   scaleRow(out, dim, <f32>1.0 / total);
 }
 
-/** Scores of all 64 positions of a block: each lane sums over the dims in order. */
-// @ts-ignore: decorator
-@inline function scoreBlock<T>(q: usize, keys: usize, dim: usize, scale: f32, softcap: f32, scores: usize): void {
-  const tileBytes = (dim << 3) * sizeof<T>();
-  let factor = f32x4.splat(scale);
-  for (let tile: usize = 0; tile < 8; tile += 2) {
-    let a = keys + tile * tileBytes;
-    let b = a + tileBytes;
-    let s0 = f32x4.splat(0);
-    let s1 = f32x4.splat(0);
-    let s2 = f32x4.splat(0);
-    let s3 = f32x4.splat(0);
-    for (let d: usize = 0; d < dim; d++) {
-      const x = v128.load32_splat(q + (d << 2));
-      if (sizeof<T>() == 4) {
-        s0 = madd(x, v128.load(a), s0);
-        s1 = madd(x, v128.load(a, 16), s1);
-        s2 = madd(x, v128.load(b), s2);
-        s3 = madd(x, v128.load(b, 16), s3);
-      } else {
-        const ka = v128.load(a);
-        const kb = v128.load(b);
-        s0 = madd(x, widenLow(ka), s0);
-        s1 = madd(x, widenHigh(ka), s1);
-        s2 = madd(x, widenLow(kb), s2);
-        s3 = madd(x, widenHigh(kb), s3);
-      }
-      a += sizeof<T>() << 3;
-      b += sizeof<T>() << 3;
-    }
-    const at = scores + (tile << 5);
-    v128.store(at, f32x4.mul(s0, factor));
-    v128.store(at, f32x4.mul(s1, factor), 16);
-    v128.store(at, f32x4.mul(s2, factor), 32);
-    v128.store(at, f32x4.mul(s3, factor), 48);
-  }
-  if (softcap > 0) {
-    const cap = f32x4.splat(softcap);
-    for (let i: usize = 0; i < 256; i += 16) {
-      v128.store(scores + i, f32x4.mul(cap, tanh4(f32x4.div(v128.load(scores + i), cap))));
-    }
+/** s -> cap * tanh(s / cap) on 64 scores. */
+function softcap(scores: usize, most: f32): void {
+  let cap = f32x4.splat(most);
+  for (let i: usize = 0; i < 256; i += 16) {
+    v128.store(scores + i, f32x4.mul(cap, tanh4(f32x4.div(v128.load(scores + i), cap))));
   }
 }
 
@@ -152,53 +122,6 @@ function weighBlock(scores: usize, peak: f32, low: i32, high: i32): f32 {
     lanes = i32x4.add(lanes, i32x4.splat(4));
   }
   return sumLanes(sum);
-}
-
-/** out[d] += p[j] * v[j][d], positions in order. */
-// @ts-ignore: decorator
-@inline function addValues<T>(values: usize, dim: usize, p: usize, low: i32, high: i32, out: usize): void {
-  const rowBytes = dim * sizeof<T>();
-  const wide = dim & ~15;
-  const from = values + <usize>low * rowBytes;
-  for (let d: usize = 0; d < wide; d += 16) {
-    let o0 = v128.load(out + (d << 2));
-    let o1 = v128.load(out + (d << 2), 16);
-    let o2 = v128.load(out + (d << 2), 32);
-    let o3 = v128.load(out + (d << 2), 48);
-    let v = from + d * sizeof<T>();
-    for (let j = low; j <= high; j++) {
-      const weight = v128.load32_splat(p + (<usize>j << 2));
-      if (sizeof<T>() == 4) {
-        o0 = madd(weight, v128.load(v), o0);
-        o1 = madd(weight, v128.load(v, 16), o1);
-        o2 = madd(weight, v128.load(v, 32), o2);
-        o3 = madd(weight, v128.load(v, 48), o3);
-      } else {
-        const va = v128.load(v);
-        const vb = v128.load(v, 16);
-        o0 = madd(weight, widenLow(va), o0);
-        o1 = madd(weight, widenHigh(va), o1);
-        o2 = madd(weight, widenLow(vb), o2);
-        o3 = madd(weight, widenHigh(vb), o3);
-      }
-      v += rowBytes;
-    }
-    v128.store(out + (d << 2), o0);
-    v128.store(out + (d << 2), o1, 16);
-    v128.store(out + (d << 2), o2, 32);
-    v128.store(out + (d << 2), o3, 48);
-  }
-  for (let d = wide; d < dim; d += 4) {
-    let o = v128.load(out + (d << 2));
-    let v = from + d * sizeof<T>();
-    for (let j = low; j <= high; j++) {
-      const weight = v128.load32_splat(p + (<usize>j << 2));
-      const row = sizeof<T>() == 4 ? v128.load(v) : widenLow(v128.load64_zero(v));
-      o = madd(weight, row, o);
-      v += rowBytes;
-    }
-    v128.store(out + (d << 2), o);
-  }
 }
 
 function scaleRow(row: usize, dim: usize, factor: f32): void {

@@ -14,7 +14,8 @@ export async function benchEngine(args: readonly string[]): Promise<void> {
   const path = options.text('model');
   if (path === undefined) throw new UsageError('--model PATH is required');
   const kvCache = options.text('kv-cache') ?? 'f16';
-  if (kvCache !== 'f32' && kvCache !== 'f16') throw new UsageError('--kv-cache takes f32 or f16');
+  if (kvCache !== 'f32' && kvCache !== 'f16' && kvCache !== 'q8_0')
+    throw new UsageError('--kv-cache takes f32, f16 or q8_0');
   const threads = options.count('threads', cpus().length);
   const prompt = options.count('prompt', 512);
   const generated = options.count('gen', 64);
