@@ -130,7 +130,10 @@ async function compareModel(
       const rows = await narrow.feed(ids, positions);
       await narrow.close();
       const off = Math.max(...rows.map((row, i) => largestError(row, exact[i]) / deviation(exact[i])));
-      t.ok(off <= acceptedCacheErrors[kvCache], `keys and values in ${kvCache} cost ${off.toExponential(1)} deviations`);
+      t.ok(
+        off <= acceptedCacheErrors[kvCache],
+        `keys and values in ${kvCache} cost ${off.toExponential(1)} deviations`,
+      );
     }
   }
 
