@@ -49,7 +49,8 @@ export class FileTokenizer implements Tokenizer {
   encode(text: string, options: { readonly special?: boolean } = {}): Int32Array {
     const ids: number[] = [];
     let opens = true;
-    for (const section of this.#special.split(text, options.special ?? false)) {
+    // Lone surrogates cannot be spelled in UTF-8; pieces use some of them for bytes that are none.
+    for (const section of this.#special.split(text.toWellFormed(), options.special ?? false)) {
       if (typeof section === 'number') {
         ids.push(section);
         opens = true;
