@@ -1,6 +1,7 @@
 import { Tokenizer as PackageTokenizer } from '@huggingface/tokenizers';
 import t from 'tap';
 import type { Metadata } from '../core/metadata.ts';
+import { encodeUtf8 } from '../core/utf8.ts';
 import { CharsMap } from './charsmap.ts';
 import { cleanSpaces } from './clean-spaces.ts';
 import { Detokenizer } from './detokenizer.ts';
@@ -96,6 +97,12 @@ function sentencePiece(overrides: Record<string, Metadata[string]> = {}): Metada
     ['ll', -1],
     ['llo', -5],
     ['lo', -7],
+    // The ways to the names of a control and of a byte token.
+    ['<s', -1],
+    ['<0', -1],
+    ['<0x', -1],
+    ['<0x4', -1],
+    ['<0x41', -1],
   ];
   const tokens = ['<unk>', '<s>', '</s>', ...byteTokens, ...scored.map(([piece]) => piece), '<tool>'];
   return {
@@ -218,7 +225,7 @@ function charsMap(rules: Readonly<Record<string, string>>): number[] {
       );
     }
   };
-  const latin = (text: string): string => Buffer.from(text, 'utf8').toString('latin1');
+  const latin = (text: string): string => Buffer.from(encodeUtf8(text)).toString('latin1');
   place(
     0,
     '',
@@ -242,6 +249,8 @@ void t.test('a damaged normalisation map is refused, or does no harm', async (t)
   for (const bad of [[], [1, 0, 0, 0], good.slice(0, 400), [...good.slice(0, -1), 65]]) {
     t.throws(() => new CharsMap(Uint8Array.from(bad)), /precompiled_charsmap is damaged/);
   }
+  // A rule for the first byte of a character.
+  t.equal(new CharsMap(Uint8Array.from(charsMap({ '\udcc3': 'X' }))).normalize('aéb'), 'aéb');
   let seed = 5;
   const normalized: string[] = [];
   for (let round = 0; round < 200; round++) {

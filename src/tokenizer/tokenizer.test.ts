@@ -248,3 +248,11 @@ void t.test('metadata that describes no tokenizer is refused by name', async (t)
   const { 'tokenizer.ggml.merges': _, ...withoutMerges } = byteLevel();
   t.throws(() => createTokenizer(withoutMerges), /merges is missing/);
 });
+
+void t.test('a file without a pre-tokenizer works, with a warning', async (t) => {
+  const { 'tokenizer.ggml.pre': _, ...unnamed } = byteLevel();
+  const made = createTokenizer(unnamed);
+  t.match(made.warnings, [/tokenizer.ggml.pre/]);
+  t.equal(made.decode(made.encode('the 1234!')), 'the 1234!');
+  t.same(tokenizer().warnings, []);
+});
