@@ -174,6 +174,8 @@ void t.test('tokens that end a turn are known by their names, too', async (t) =>
   // <|end|> ends a message where <|return|> and <|call|> end the turn; </s> is plain HTML when it is no control token.
   t.same(names(tokenizer()), ['<|call|>', '<|im_end|>', '<|return|>']);
   const eot = tokenizer().vocabulary.find('<tool>') ?? 0;
+  const added = (byteLevel()['tokenizer.ggml.token_type'] as number[]).map((type) => (type === 3 ? 4 : type));
+  t.same(names(tokenizer({ 'tokenizer.ggml.token_type': added })), ['<|call|>', '<|im_end|>', '<|return|>']);
   t.same(names(tokenizer({ 'tokenizer.ggml.eot_token_id': eot })), ['<tool>', '<|call|>', '<|im_end|>', '<|return|>']);
 });
 

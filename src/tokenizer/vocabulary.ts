@@ -145,7 +145,10 @@ export class FileVocabulary implements Vocabulary {
     for (const id of named) if (id !== undefined) ends.add(id);
     for (const text of turnEnds) {
       const id = this.#ids.get(text);
-      if (id !== undefined && this.#kinds[id] === 'control') ends.add(id);
+      if (id === undefined) continue;
+      // Some files call them added tokens. But </s> that is no control token is a piece of HTML.
+      const isMeant = this.#kinds[id] === 'control' || (this.#kinds[id] === 'user' && text !== '</s>');
+      if (isMeant) ends.add(id);
     }
     // In the harmony format <|end|> only ends a message: <|return|> and <|call|> end the turn.
     const messageEnd = this.#ids.get('<|end|>');
