@@ -5,6 +5,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { readCommand, UsageError, type Config } from './config.ts';
 import type { Log } from './core/log.ts';
+import { Runtimes } from './engine/runtime.ts';
 import { document } from './generated/document.js';
 import { routes } from './generated/operations.ts';
 import { createGenerate } from './generation/generate.ts';
@@ -67,6 +68,7 @@ async function serve(config: Config, terminal: Terminal): Promise<number> {
     path,
     config,
     log,
+    runtimes: new Runtimes({ log }),
     onProgress: ({ phase, done, total }) => progress.update(phase, done, total),
   });
   const exit = (code: number): void => process.exit(code);
@@ -84,6 +86,7 @@ async function serve(config: Config, terminal: Terminal): Promise<number> {
       name: served.name,
       aliases: served.aliases,
       model: model.info,
+      runtime: model.runtime,
       freeBytes,
       cores: cpus().length,
       host: config.host,
@@ -134,7 +137,7 @@ function announce(config: Config, { color }: Terminal, log: Log, facts: ScreenFa
   const { url, readyMs } = facts;
   if (config.logFormat === 'json') {
     const { loadMs: _, ...model } = facts.model;
-    log.info('ready', { url, name: facts.name, ...model, readyMs: Math.round(readyMs) });
+    log.info('ready', { url, name: facts.name, ...model, runtime: facts.runtime?.why, readyMs: Math.round(readyMs) });
   } else if (config.logLevel === 'info' || config.logLevel === 'debug') {
     process.stderr.write(startScreen(facts, { columns: process.stderr.columns ?? 80, color }));
   }
