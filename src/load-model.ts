@@ -15,6 +15,7 @@ import { exitCodes, StartError } from './start-error.ts';
 import { mebibytes } from './terminal.ts';
 import { createTokenizer } from './tokenizer/gguf.ts';
 import { readChatTemplate } from './tokenizer/template.ts';
+import type { Vocabulary } from './tokenizer/tokenizer.ts';
 import type { Checkpoint } from './weights/checkpoint.ts';
 import { openCheckpoint } from './weights/gguf.ts';
 import { partOfName } from './weights/gguf-parts.ts';
@@ -48,6 +49,8 @@ export interface LoadModelOptions {
   readonly log: Log;
   readonly runtimes: Runtimes;
   readonly onProgress: EngineClientOptions['onProgress'];
+  /** Aborted when nobody wants the model any more: then no engine is started. */
+  readonly signal: AbortSignal;
 }
 
 export function loadModel({ onProgress, ...options }: LoadModelOptions): LoadingModel {
@@ -64,12 +67,13 @@ async function start(
   engine: EngineClient,
   checkpoint: Checkpoint,
   runtime: EngineRuntime,
-  { path, config, log }: Pick<LoadModelOptions, 'path' | 'config' | 'log'>,
+  { path, config, log, signal }: Pick<LoadModelOptions, 'path' | 'config' | 'log' | 'signal'>,
 ): Promise<LoadedParts> {
   checkMemory(checkpoint);
   const tokenizer = createTokenizer(checkpoint.metadata);
   const { template, warning } = readChatTemplate(checkpoint.metadata);
   if (warning !== undefined) log.warn(warning);
+  signal.throwIfAborted();
   const options = {
     path,
     device: config.device,
@@ -88,8 +92,9 @@ async function start(
         'answers may become worse beyond them',
     );
   }
+  const longestToken = longestOf(tokenizer.vocabulary);
   return {
-    parts: { engine, tokenizer, template, format: plain, contextLength, fingerprint },
+    parts: { engine, tokenizer, template, format: plain, contextLength, fingerprint, longestToken },
     info,
     runtime: taken(runtime, info),
   };
@@ -118,6 +123,13 @@ async function chooseRuntime({
 
 /** Sequences that run together, and the tokens of one forward pass: enough for a person with several clients on one machine. */
 const batching = { maxSequences: 16, maxBatchTokens: 512 };
+
+/** A piece has one character for each byte, or for each character, of its text. */
+function longestOf(vocabulary: Vocabulary): number {
+  let longest = 1;
+  for (let id = 0; id < vocabulary.size; id++) longest = Math.max(longest, vocabulary.piece(id).length);
+  return longest;
+}
 
 /** What is free now may become free or scarce; what the machine does not have at all cannot. */
 function checkMemory({ tensorBytes, files }: Checkpoint): void {

@@ -2,9 +2,9 @@
 // that probes hear that it is loading.
 
 import { existsSync, readFileSync } from 'node:fs';
-import { cpus } from 'node:os';
 import { readCommand, UsageError, type Config } from './config.ts';
 import type { Log } from './core/log.ts';
+import { physicalCores } from './cores.ts';
 import { Runtimes } from './engine/runtime.ts';
 import { document } from './generated/document.js';
 import { routes } from './generated/operations.ts';
@@ -27,7 +27,7 @@ export async function main(): Promise<number> {
   let color = isTerminal && (process.env['NO_COLOR'] ?? '') === '';
   try {
     const args = process.argv.slice(2);
-    const command = readCommand({ args, env: process.env, version, columns: stdout.columns ?? 80 });
+    const command = readCommand({ args, env: process.env, version, columns: widthOf(stdout) });
     if (command.type === 'print') {
       stdout.write(`${command.text}\n`);
       return 0;
@@ -47,6 +47,11 @@ const version = (
   JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { readonly version: string }
 ).version;
 
+/** No terminal, or one that does not know its width: the width of old. */
+function widthOf({ columns }: { readonly columns?: number | undefined }): number {
+  return columns === undefined || columns === 0 ? 80 : columns;
+}
+
 interface Terminal {
   readonly isTerminal: boolean;
   readonly color: boolean;
@@ -64,11 +69,13 @@ async function serve(config: Config, terminal: Terminal): Promise<number> {
   log.debug('listening', { url });
 
   const progress = createProgress({ write, stream: terminal.isTerminal ? process.stderr : undefined });
+  const unwanted = new AbortController();
   const { engine, loaded } = loadModel({
     path,
     config,
     log,
     runtimes: new Runtimes({ log }),
+    signal: unwanted.signal,
     onProgress: ({ phase, done, total }) => progress.update(phase, done, total),
   });
   const exit = (code: number): void => process.exit(code);
@@ -76,7 +83,10 @@ async function serve(config: Config, terminal: Terminal): Promise<number> {
   try {
     // A model that fails because of a signal is not worth a word.
     const model = await Promise.race([loaded, stopped]);
-    if (typeof model === 'number') return model;
+    if (typeof model === 'number') {
+      unwanted.abort();
+      return model;
+    }
     served.loaded(model.parts);
     progress.stop();
     const readyMs = performance.now() - from;
@@ -87,8 +97,9 @@ async function serve(config: Config, terminal: Terminal): Promise<number> {
       aliases: served.aliases,
       model: model.info,
       runtime: model.runtime,
+      enginePid: engine.pid,
       freeBytes,
-      cores: cpus().length,
+      cores: physicalCores(),
       host: config.host,
       url,
       readyMs,
@@ -134,12 +145,19 @@ async function listen(server: HttpServer, { host, port }: Config): Promise<strin
 }
 
 function announce(config: Config, { color }: Terminal, log: Log, facts: ScreenFacts): void {
-  const { url, readyMs } = facts;
+  const { enginePid, readyMs, url } = facts;
   if (config.logFormat === 'json') {
     const { loadMs: _, ...model } = facts.model;
-    log.info('ready', { url, name: facts.name, ...model, runtime: facts.runtime?.why, readyMs: Math.round(readyMs) });
+    log.info('ready', {
+      url,
+      name: facts.name,
+      enginePid,
+      ...model,
+      runtime: facts.runtime?.why,
+      readyMs: Math.round(readyMs),
+    });
   } else if (config.logLevel === 'info' || config.logLevel === 'debug') {
-    process.stderr.write(startScreen(facts, { columns: process.stderr.columns ?? 80, color }));
+    process.stderr.write(startScreen(facts, { columns: widthOf(process.stderr), color }));
   }
   if (!isLoopback(config.host)) {
     log.warn(

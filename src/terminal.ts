@@ -68,6 +68,7 @@ export interface ScreenFacts {
   readonly model: LoadedModel;
   /** The Node that runs the engine; none: of no interest. */
   readonly runtime?: Pick<EngineRuntime, 'node' | 'why'>;
+  readonly enginePid: number | undefined;
   /** What the machine had free before the model was loaded. */
   readonly freeBytes: number;
   readonly cores: number;

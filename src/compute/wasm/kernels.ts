@@ -13,10 +13,12 @@ export interface Kernels {
   run(records: number, count: number, batch: number, sync: number, threads: number, scratch: number): void;
   /** Waits until all threads are here. */
   barrier(sync: number, threads: number, counter: number): void;
-  packF32(source: number, target: number, panels: number, cols: number): void;
-  packF16(source: number, target: number, panels: number, cols: number): void;
-  packQ8(source: number, target: number, panels: number, blocks: number): void;
-  packQ4(source: number, target: number, panels: number, blocks: number): void;
+  pack2(source: number, target: number, panels: number, cols: number): void;
+  pack4(source: number, target: number, panels: number, cols: number): void;
+  packBytes(source: number, target: number, panels: number, cols: number): void;
+  packNibbles(source: number, target: number, panels: number, cols: number, halves: number, high: number): void;
+  packQ45K(source: number, target: number, panels: number, cols: number, fifth: number): void;
+  packQ6K(source: number, target: number, panels: number, cols: number): void;
 }
 
 export interface ChosenBuild {
