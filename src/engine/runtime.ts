@@ -134,8 +134,9 @@ async function run(path: string): Promise<string> {
   } catch (error) {
     const { killed, stderr = '', code, message } = error as ExecFileException & { readonly stderr?: string };
     if (killed === true) throw new Error(`it did not answer within ${patienceMs / 1000} s`, { cause: error });
-    const words = stderr.split('\n').find((line) => /error|not allowed|cannot/i.test(line)) ?? message;
-    throw new Error(typeof code === 'number' ? `it exited with code ${code}: ${words}` : message, { cause: error });
+    if (typeof code !== 'number') throw new Error(message, { cause: error });
+    const words = stderr.split('\n').find((line) => /error|not allowed|cannot/i.test(line));
+    throw new Error(`it exited with code ${code}${words === undefined ? '' : `: ${words}`}`, { cause: error });
   }
 }
 
