@@ -26,7 +26,7 @@ const commands: Record<string, Command> = {
   },
   synth: {
     usage: 'synth SHAPE RECIPE OUT',
-    what: 'write a GGUF of a real shape with random weights (shapes: qwen3-0.6b, smollm2-135m, llama-3.2-1b; recipes: q8_0, q4_0, f16)',
+    what: 'write a GGUF of a real shape with random weights (shapes: qwen3-0.6b, smollm2-135m, llama-3.2-1b, wide-5b; recipes: q8_0, q4_0, f16)',
     run: synthesize,
   },
 };
