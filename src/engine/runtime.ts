@@ -75,7 +75,7 @@ export class Runtimes {
   async #gaining(kernels: KernelsBuild | 'auto'): Promise<EngineRuntime> {
     const here = this.#best(kernels, this.#own().probe);
     const ideal = this.#best(kernels, perfect);
-    if (here === ideal) return onOwn('has the best kernels');
+    if (here === ideal) return onOwn(kernels === 'auto' ? 'has the best kernels' : `has ${kernels} kernels`);
     if (!existsSync(this.#bundled)) return onOwn('no bundled runtime installed');
     const report = await this.#try(this.#bundled);
     if (report === undefined) return onOwn('the bundled one failed to start');
