@@ -16,6 +16,8 @@ export interface DrainOptions {
   readonly delayMs?: number;
   /** Then running ones may finish for so long; default 30 s. */
   readonly graceMs?: number;
+  /** Then the last bytes have so long to leave; default 2 s. Readers that stall longer are cut off. */
+  readonly flushMs?: number;
 }
 
 export interface HttpServer {
@@ -35,9 +37,6 @@ export interface HttpServer {
 export function createServer(parts: ServerParts): HttpServer {
   return new Server(parts);
 }
-
-/** Time for the last bytes of an answer to leave; readers that stall longer are cut off. */
-const flushMs = 2_000;
 
 class Server implements HttpServer {
   readonly #parts: ServerParts;
@@ -66,7 +65,7 @@ class Server implements HttpServer {
 
   drain(options: DrainOptions = {}): Promise<void> {
     this.#isStopping = true;
-    this.#drained ??= this.#drain(options.delayMs ?? 0, options.graceMs ?? 30_000);
+    this.#drained ??= this.#drain(options);
     return this.#drained;
   }
 
@@ -77,7 +76,7 @@ class Server implements HttpServer {
     await this.#parts.transport.close();
   }
 
-  async #drain(delayMs: number, graceMs: number): Promise<void> {
+  async #drain({ delayMs = 0, graceMs = 30_000, flushMs = 2_000 }: DrainOptions): Promise<void> {
     const { transport, log } = this.#parts;
     if (delayMs > 0) await new Promise((resolve) => setTimeout(resolve, delayMs));
     this.#handler.refusesNew = true;
@@ -128,7 +127,7 @@ class Server implements HttpServer {
     } catch (sendError) {
       // A header that cannot be written, and our own fault: the caller still gets an answer.
       visit.log.error('cannot send this answer', { error: sendError });
-      visit.headers = {};
+      visit.headers = visit.names;
       visit.send(errorAnswer(sendError, visit.dialect, visit.requestId));
     }
   }
