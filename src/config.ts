@@ -105,11 +105,8 @@ const flags: { readonly [K in keyof Config]: Flag<Config[K]> } = {
     name: 'kv-cache',
     group: 'Model',
     value: 'TYPE',
-    text: 'numbers of the key and value cache: f32',
-    parse: oneOf(['f32'], {
-      f16: 'the f16 cache comes in a later release; use f32',
-      q8_0: 'the q8_0 cache comes in a later release; use f32',
-    }),
+    text: 'numbers of the key and value cache: f32, or f16 for half the memory',
+    parse: oneOf(['f32', 'f16'], { q8_0: 'the q8_0 cache comes in a later release; use f16 or f32' }),
     fallback: () => 'f32',
   },
   device: {
@@ -126,11 +123,8 @@ const flags: { readonly [K in keyof Config]: Flag<Config[K]> } = {
     name: 'kernels',
     group: 'Engine',
     value: 'BUILD',
-    text: 'kernel build: strict, or auto for the best that gives right results here',
-    parse: oneOf(['auto', 'strict'], {
-      rel16: 'this build comes in a later release; use auto or strict',
-      vnni: 'this build comes in a later release; use auto or strict',
-    }),
+    text: 'kernel build: strict (same bits on every machine), rel16, vnni, or auto for the best that gives right results here',
+    parse: oneOf(['auto', 'strict', 'rel16', 'vnni']),
     fallback: () => 'auto',
   },
   threads: {

@@ -25,6 +25,8 @@ export interface HttpServer {
   listen(): Promise<number>;
   /** True from the first call of `drain` or `close`: readiness probes say no. */
   readonly isStopping: boolean;
+  /** Requests that are being answered now. */
+  readonly running: number;
   /**
    * The orderly end: new requests get 503 (routes with open access are still answered), running ones finish or, after the grace period,
    * end with their error. Resolves when everything is closed. Later calls join the first.
@@ -55,6 +57,10 @@ class Server implements HttpServer {
     return this.#isStopping;
   }
 
+  get running(): number {
+    return this.#running.size;
+  }
+
   listen(): Promise<number> {
     const { transport, options } = this.#parts;
     const { host, port, maxHeaderBytes = 65_536 } = options;
@@ -80,7 +86,7 @@ class Server implements HttpServer {
     const { transport, log } = this.#parts;
     if (delayMs > 0) await new Promise((resolve) => setTimeout(resolve, delayMs));
     this.#handler.refusesNew = true;
-    log.info('draining', { running: this.#running.size, graceMs });
+    log.debug('draining', { running: this.#running.size, graceMs });
     await withinMs(this.#idle(), graceMs);
     if (this.#running.size > 0)
       log.warn('requests did not finish within the grace period', { running: this.#running.size });
