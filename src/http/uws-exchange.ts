@@ -8,7 +8,7 @@
 import { STATUS_CODES, validateHeaderName, validateHeaderValue } from 'node:http';
 import { SocketAddress } from 'node:net';
 import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
-import { BodyError, type Exchange, type Headers } from './transport.ts';
+import { BodyError, type Exchange, type Headers, type Refusal } from './transport.ts';
 import { UwsBody } from './uws-body.ts';
 
 /** What the exchange needs of its transport. */
@@ -39,6 +39,7 @@ export class UwsExchange implements Exchange {
   /** Of a streamed answer, until they leave with the first piece. */
   #head: Head | undefined;
   #isBehind = false;
+  readonly #waiting: string[] = [];
   #isEnding = false;
   #wake: (() => void) | undefined;
 
@@ -98,27 +99,36 @@ export class UwsExchange implements Exchange {
     } else this.#sendInPieces(response, head, typeof body === 'string' ? Buffer.from(body) : body);
   }
 
+  /** Answers what must not be read any further, and closes at once. */
+  refuse(status: number, { headers, body }: Refusal): void {
+    const response = this.#response;
+    if (response === undefined) return;
+    const head = headOf(status, headers, true);
+    this.#body?.drop();
+    response.cork(() => {
+      head.write(response);
+      response.end(body, true);
+    });
+    this.#end();
+  }
+
   start(status: number, headers: Headers): void {
     const response = this.#response;
     if (response === undefined) return;
     this.#head = headOf(status, headers, this.#owner.isClosing);
     this.#body?.drop();
     response.onWritable(() => {
-      this.#caughtUp();
+      this.#caughtUp(response);
       return true;
     });
   }
 
   write(chunk: string): boolean {
-    const response = this.#response;
-    if (response === undefined || this.#isEnding) return false;
-    let isTaken = true;
-    response.cork(() => {
-      this.#writeHead(response);
-      isTaken = response.write(chunk);
-    });
-    this.#isBehind = !isTaken;
-    return isTaken;
+    if (this.#response === undefined || this.#isEnding) return false;
+    // What a reader who is behind cannot take stays with us, so that the end of the stream is known to be out.
+    if (this.#isBehind) this.#waiting.push(chunk);
+    else this.#writePiece(this.#response, chunk);
+    return !this.#isBehind;
   }
 
   drained(): Promise<void> {
@@ -136,7 +146,6 @@ export class UwsExchange implements Exchange {
     const response = this.#response;
     if (response === undefined) return;
     this.#isEnding = true;
-    // The end of a stream whose reader is behind waits for it: what is over may be cut off by `close`.
     if (this.#isBehind) return;
     response.cork(() => {
       const isEmpty = this.#writeHead(response);
@@ -173,15 +182,29 @@ export class UwsExchange implements Exchange {
     pour();
   }
 
+  #writePiece(response: HttpResponse, chunk: string): void {
+    response.cork(() => {
+      this.#writeHead(response);
+      this.#isBehind = !response.write(chunk);
+    });
+  }
+
   /** The socket takes bytes again. */
-  #caughtUp(): void {
-    // Flushes what was buffered: with `onWritable` registered nobody else does.
-    this.#response?.cork(() => undefined);
+  #caughtUp(response: HttpResponse): void {
+    // Flushes what uWebSockets.js has kept: with `onWritable` registered it does not do so itself.
+    response.cork(() => undefined);
     this.#isBehind = false;
+    for (let chunk; !this.#isBehind && (chunk = this.#waiting.shift()) !== undefined;)
+      this.#writePiece(response, chunk);
+    if (this.#isBehind) return;
+    this.#wakeUp();
+    if (this.#isEnding) this.end();
+  }
+
+  #wakeUp(): void {
     const wake = this.#wake;
     this.#wake = undefined;
     wake?.();
-    if (this.#isEnding) this.end();
   }
 
   #end(): void {
@@ -192,8 +215,9 @@ export class UwsExchange implements Exchange {
   #lost(): void {
     if (this.#response === undefined) return;
     this.#response = undefined;
+    this.#waiting.length = 0;
     this.#body?.lost();
-    this.#caughtUp();
+    this.#wakeUp();
     this.#gone.abort(new Error('the client closed the connection'));
     this.#owner.ended(this);
   }

@@ -106,10 +106,9 @@ export class UwsTransport implements Transport {
     const status = faultOf(exchange);
     if (status === undefined) handle(exchange);
     else {
-      const { headers, body } = refuse(status);
       // Not at once: bytes behind a request of doubtful length must not be read as another one. While this one waits for its answer, the
       // parser cuts the connection instead.
-      setImmediate(() => exchange.send(status, { ...headers, connection: 'close' }, body));
+      setImmediate(() => exchange.refuse(status, refuse(status)));
     }
   }
 
