@@ -6,6 +6,13 @@ import { BodyError } from './transport.ts';
 /** So much is kept before anybody has asked for the body; then the socket is paused. */
 const unaskedBytes = 65_536;
 
+/**
+ * uWebSockets.js cuts who sends less than 160 kB in 10 s. Within so much time in all (as with `node:http`) slow senders are spared, as long as
+ * something comes every few seconds.
+ */
+const patienceMs = 300_000;
+const renewMs = 2_000;
+
 /** Where the body goes. */
 type Reader =
   | { readonly type: 'nobody' }
@@ -19,6 +26,8 @@ export class UwsBody {
   #bytes = 0;
   #isComplete = false;
   #isPaused = false;
+  readonly #startedAt = performance.now();
+  #renewedAt = this.#startedAt;
   #reader: Reader = { type: 'nobody' };
 
   /** `length`: as the request declares it; `NaN` for a body in chunks. */
@@ -59,6 +68,7 @@ export class UwsBody {
     this.#isComplete = isLast;
     const reader = this.#reader;
     if (reader.type === 'done') return;
+    if (!isLast) this.#renew();
     if (chunk.byteLength > 0) {
       this.#bytes += chunk.byteLength;
       if (reader.type === 'waiting' && this.#bytes > reader.limit) {
@@ -73,6 +83,15 @@ export class UwsBody {
       this.#isPaused = true;
       this.#response.pause();
     }
+  }
+
+  #renew(): void {
+    const now = performance.now();
+    if (this.#isPaused || now - this.#renewedAt < renewMs || now - this.#startedAt > patienceMs) return;
+    this.#renewedAt = now;
+    // Resuming starts the 10 s anew.
+    this.#response.pause();
+    this.#response.resume();
   }
 
   #succeed(): void {
