@@ -84,6 +84,7 @@ async function serve(config: Config, terminal: Terminal): Promise<number> {
       name: served.name,
       aliases: served.aliases,
       model: model.info,
+      enginePid: engine.pid,
       freeBytes,
       cores: cpus().length,
       host: config.host,
@@ -131,10 +132,10 @@ async function listen(server: HttpServer, { host, port }: Config): Promise<strin
 }
 
 function announce(config: Config, { color }: Terminal, log: Log, facts: ScreenFacts): void {
-  const { url, readyMs } = facts;
+  const { enginePid, readyMs, url } = facts;
   if (config.logFormat === 'json') {
     const { loadMs: _, ...model } = facts.model;
-    log.info('ready', { url, name: facts.name, ...model, readyMs: Math.round(readyMs) });
+    log.info('ready', { url, name: facts.name, enginePid, ...model, readyMs: Math.round(readyMs) });
   } else if (config.logLevel === 'info' || config.logLevel === 'debug') {
     process.stderr.write(startScreen(facts, { columns: process.stderr.columns ?? 80, color }));
   }

@@ -65,6 +65,7 @@ export interface ScreenFacts {
   readonly name: string;
   readonly aliases: readonly string[];
   readonly model: LoadedModel;
+  readonly enginePid: number | undefined;
   /** What the machine had free before the model was loaded. */
   readonly freeBytes: number;
   readonly cores: number;

@@ -7,7 +7,10 @@ import { parseArgs } from 'node:util';
 import type { Backend } from '../compute/backend.ts';
 import { BackendError } from '../compute/error.ts';
 import { createReferenceBackend } from '../compute/reference/backend.ts';
+import { physicalCores } from '../cores.ts';
+import { ApiError } from '../core/errors.ts';
 import type { Metadata } from '../core/metadata.ts';
+import { createWasmBackend } from '../compute/wasm/backend.ts';
 import type { DeviceKind, KernelsBuild, KvCacheType } from '../engine/messages.ts';
 import { ModelError } from '../model/error.ts';
 import { buildModel } from '../model/model.ts';
@@ -22,7 +25,8 @@ export interface DeviceOptions {
 }
 
 /** Device -> its backend. The first row is the default. */
-const devices: Readonly<Partial<Record<DeviceKind, (options: DeviceOptions) => Backend | Promise<Backend>>>> = {
+const devices: Readonly<Record<DeviceKind, (options: DeviceOptions) => Backend>> = {
+  wasm: ({ kernels = 'auto', threads = physicalCores() }) => createWasmBackend({ kernels, threads }),
   reference: ({ kernels, threads }) => {
     if (kernels !== undefined) throw new UsageError('--kernels has no meaning for --device reference.');
     if (threads !== undefined && threads !== 1) throw new UsageError('--device reference runs on one thread.');
@@ -52,7 +56,8 @@ export async function run(args: readonly string[], out: { write(text: string): u
   }
 }
 
-const expected = [CheckpointError, ModelError, BackendError, SamplingError] as const;
+/** What can be wrong with a file, a device or a request; anything else is a bug and is thrown. */
+const expected = [CheckpointError, ModelError, BackendError, SamplingError, ApiError] as const;
 
 class UsageError extends Error {}
 
@@ -79,9 +84,7 @@ async function printLogits(request: Request, out: { write(text: string): unknown
   const unknown = ids.find((id) => id >= vocabulary);
   if (unknown !== undefined) throw new UsageError(`--ids: ${unknown} is not below the vocabulary's ${vocabulary}.`);
 
-  const create = devices[request.device];
-  if (create === undefined) throw new UsageError(`--device: supported: ${Object.keys(devices).join(', ')}.`);
-  const backend = await create(request.options);
+  const backend = devices[request.device](request.options);
   const probe = await Probe.load(model, backend, { kvCache: request.kvCache, batchTokens: 512 });
   try {
     const last = ids.length - 1;

@@ -3,6 +3,7 @@
 import type { KvLayer, Program, WeightSpec } from '../compute/backend.ts';
 import { Ops } from '../compute/ops.ts';
 import type { Checkpoint } from '../weights/checkpoint.ts';
+import { describeCheckpoint } from '../weights/describe.ts';
 import { architectureOf } from './architectures/index.ts';
 import type { ModelConfig } from './config.ts';
 import { maxContextLength } from './config.ts';
@@ -26,7 +27,7 @@ export interface Model {
   readonly adapterSlots: readonly string[];
   /** Values in the file. */
   readonly parameters: number;
-  /** Type that most values of the matrices are stored in. */
+  /** What the matrices are stored in, as `Q8_0` or `Q4_K_M`. */
   readonly quantization: string;
 }
 
@@ -51,6 +52,7 @@ export function buildModel(checkpoint: Checkpoint, options: ModelOptions = {}): 
   const { logits, states, kvLayers } = architecture.build({ config, contextLength, parameters, ops });
   parameters.refuseUnused(config.architecture);
   const { weights, program } = ops.finish(logits);
+  const description = describeCheckpoint(checkpoint);
   return {
     config,
     contextLength,
@@ -60,21 +62,7 @@ export function buildModel(checkpoint: Checkpoint, options: ModelOptions = {}): 
     program,
     kvLayers,
     adapterSlots: parameters.adapterSlots,
-    parameters: countParameters(checkpoint),
-    quantization: prevailingType(weights),
+    parameters: description.parameters,
+    quantization: description.quantization,
   };
-}
-
-function countParameters(checkpoint: Checkpoint): number {
-  let count = 0;
-  for (const { shape } of checkpoint.tensors.values()) count += shape.reduce((product, length) => product * length, 1);
-  return count;
-}
-
-function prevailingType(weights: readonly WeightSpec[]): string {
-  const values = new Map<string, number>();
-  for (const { kind, dtype, rows, cols } of weights) {
-    if (kind === 'matrix') values.set(dtype, (values.get(dtype) ?? 0) + rows * cols);
-  }
-  return [...values].reduce((most, entry) => (entry[1] > most[1] ? entry : most))[0];
 }

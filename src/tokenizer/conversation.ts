@@ -4,12 +4,16 @@
 import { ApiError } from '../core/errors.ts';
 import type { ContentPart, Message, Tool, ToolCall } from '../core/message.ts';
 
-/** What one template can take; found out by asking it (see `template.ts`). */
+/** What one template can take; found out by asking it (see shape.ts). */
 export interface TemplateShape {
   /** `string`: text is one string. `parts`: content is always a list of parts. */
   readonly content: 'string' | 'parts';
   /** Whether the template walks lists of parts at all: only then can it place media. */
   readonly takesParts: boolean;
+  /** Where system messages may stand. `first`: one, at the beginning. `nowhere`: the template refuses or ignores them. */
+  readonly system: 'anywhere' | 'first' | 'nowhere';
+  /** What `tools` is when there are none. */
+  readonly noTools: 'none' | 'empty';
   /** How calls of earlier turns are given. */
   readonly toolArguments: 'object' | 'text';
   /** Whether the template knows the role `developer`; otherwise such a message is a system message. */
@@ -20,12 +24,12 @@ export type TemplateMessage = Readonly<Record<string, unknown>>;
 
 export function templateMessages(messages: readonly Message[], shape: TemplateShape): TemplateMessage[] {
   const names = new Map<string, string>();
-  return messages.map((message, index) => {
+  return placeSystemMessages(messages, shape).map((message) => {
     for (const call of message.toolCalls ?? []) names.set(call.id, call.name);
     const name = message.name ?? (message.toolCallId === undefined ? undefined : names.get(message.toolCallId));
     return {
       role: roleOf(message.role, shape),
-      content: contentOf(message.content, shape, `messages[${index}].content`),
+      content: contentOf(message.content, shape),
       ...(name === undefined ? {} : { name }),
       ...(message.toolCallId === undefined ? {} : { tool_call_id: message.toolCallId }),
       ...(message.toolCalls === undefined || message.toolCalls.length === 0
@@ -37,9 +41,8 @@ export function templateMessages(messages: readonly Message[], shape: TemplateSh
   });
 }
 
-/** `null`, not an empty list: templates test `tools is not none` as often as `if tools`. */
-export function templateTools(tools: readonly Tool[]): readonly unknown[] | null {
-  if (tools.length === 0) return null;
+export function templateTools(tools: readonly Tool[], shape: TemplateShape): readonly unknown[] | null {
+  if (tools.length === 0) return shape.noTools === 'none' ? null : [];
   return tools.map((tool) => ({
     type: 'function',
     function: {
@@ -50,26 +53,35 @@ export function templateTools(tools: readonly Tool[]): readonly unknown[] | null
   }));
 }
 
-/** All system messages as one, in front; for templates that allow no second one. */
-export function mergeSystemMessages(messages: readonly TemplateMessage[]): TemplateMessage[] | undefined {
-  const system = messages.filter((message) => message['role'] === 'system');
-  if (system.length === 0 || (system.length === 1 && messages[0] === system[0])) return undefined;
-  const texts = system.map((message) => message['content']);
-  const content = texts.every((text) => typeof text === 'string') ? texts.join('\n\n') : texts.flat();
-  return [{ role: 'system', content }, ...messages.filter((message) => message['role'] !== 'system')];
+/** System messages put where the template takes them: all as one in front, or in front of the first user's words. */
+function placeSystemMessages(messages: readonly Message[], shape: TemplateShape): readonly Message[] {
+  const isSystem = (message: Message): boolean => roleOf(message.role, shape) === 'system';
+  const system = messages.filter(isSystem);
+  if (shape.system === 'anywhere' || system.length === 0) return messages;
+  if (shape.system === 'first' && system.length === 1 && isSystem(messages[0])) return messages;
+  const rest = messages.filter((message) => !isSystem(message));
+  const content = system.flatMap((message, i) => (i === 0 ? message.content : [blankLine, ...message.content]));
+  if (shape.system === 'first') return [{ role: 'system', content }, ...rest];
+  const at = rest.findIndex((message) => message.role === 'user');
+  if (at < 0) return messages;
+  return rest.map((message, i) =>
+    i === at ? { ...message, content: [...content, blankLine, ...message.content] } : message,
+  );
 }
+
+const blankLine: ContentPart = { type: 'text', text: '\n\n' };
 
 function roleOf(role: string, shape: TemplateShape): string {
   if (role === 'developer' && !shape.knowsDeveloper) return 'system';
   return role === 'function' ? 'tool' : role;
 }
 
-function contentOf(parts: readonly ContentPart[], shape: TemplateShape, param: string): unknown {
+function contentOf(parts: readonly ContentPart[], shape: TemplateShape): unknown {
   const hasMedia = parts.some((part) => part.type !== 'text');
   if (hasMedia && !shape.takesParts) {
     throw new ApiError('invalid_request', 'The chat template of this model takes text only.', {
       code: 'unsupported_content',
-      param,
+      param: 'messages',
     });
   }
   if (hasMedia || shape.content === 'parts') {

@@ -2,12 +2,13 @@
 // (Hugging Face, "Chat templates"). What a template needs (strings or parts, arguments as object or text) is found out by rendering
 // tiny conversations once.
 
-import { Template } from '@huggingface/jinja';
 import { ApiError } from '../core/errors.ts';
 import type { Message, Tool } from '../core/message.ts';
 import type { Metadata } from '../core/metadata.ts';
-import { mergeSystemMessages, templateMessages, templateTools } from './conversation.ts';
+import { templateMessages, templateTools } from './conversation.ts';
 import type { TemplateShape } from './conversation.ts';
+import { JinjaTemplate, languageNames } from './jinja/render.ts';
+import { findShape } from './shape.ts';
 
 export interface TemplateInput {
   readonly messages: readonly Message[];
@@ -20,112 +21,91 @@ export interface TemplateInput {
   readonly variables: Readonly<Record<string, unknown>>;
 }
 
-const reserved: ReadonlySet<string> = new Set(
-  (
-    'true false none True False None namespace range raise_exception strftime_now loop ' +
-    'messages tools add_generation_prompt bos_token eos_token'
-  ).split(' '),
-);
+const reserved: ReadonlySet<string> = new Set([
+  ...languageNames,
+  'messages',
+  'tools',
+  'add_generation_prompt',
+  'bos_token',
+  'eos_token',
+]);
+
+export interface TemplateOptions {
+  /** What `strftime_now` reads; the machine's clock unless a test sets it. */
+  readonly now?: () => Date;
+  /** A second template of the same model for conversations with tools. */
+  readonly withTools?: string;
+}
 
 export class ChatTemplate {
   readonly source: string;
-  readonly #program: Template;
+  readonly #program: JinjaTemplate;
+  readonly #now: () => Date;
+  readonly #withTools: ChatTemplate | undefined;
   #shape: TemplateShape | undefined;
 
   /** Throws `ApiError` when the source is no template that can be read. */
-  constructor(source: string) {
+  constructor(source: string, options: TemplateOptions = {}) {
     this.source = source;
+    this.#now = options.now ?? ((): Date => new Date());
+    this.#withTools =
+      options.withTools === undefined ? undefined : new ChatTemplate(options.withTools, { now: this.#now });
     try {
-      this.#program = new Template(source);
+      this.#program = new JinjaTemplate(source);
     } catch (error) {
-      throw templateError(error);
+      throw new ApiError('invalid_request', `The chat template cannot be read: ${words(error)}`, {
+        code: 'template_error',
+        cause: error,
+      });
     }
   }
 
   /** What the template takes; found out once. */
   get shape(): TemplateShape {
-    return (this.#shape ??= this.#findShape());
+    return (this.#shape ??= findShape(this.source, (messages, tools) => this.#try(messages, tools)));
   }
 
   /** The prompt. Throws `ApiError` with the template's own words when it refuses the conversation. */
   render(input: TemplateInput): string {
-    const messages = templateMessages(input.messages, this.shape);
-    const variables = Object.entries(input.variables).filter(
-      ([name, value]) => !reserved.has(name) && value !== undefined,
-    );
-    const context = (list: readonly unknown[]): Record<string, unknown> => ({
-      documents: null,
-      ...Object.fromEntries(variables),
-      messages: list,
-      tools: templateTools(input.tools),
-      add_generation_prompt: input.addGenerationPrompt,
-      bos_token: input.bos,
-      eos_token: input.eos,
-    });
+    if (this.#withTools !== undefined && input.tools.length > 0) return this.#withTools.render(input);
     try {
-      return this.renderContext(context(messages));
+      return this.#render(input, this.shape);
     } catch (error) {
-      const merged = mergeSystemMessages(messages);
-      if (merged === undefined) throw error;
+      const hasCalls = input.messages.some((message) => (message.toolCalls ?? []).length > 0);
+      if (!hasCalls || this.shape.toolArguments === 'text') throw error;
+      // A template may want the arguments as text on a path that the probe did not take.
       try {
-        return this.renderContext(context(merged));
+        return this.#render(input, { ...this.shape, toolArguments: 'text' });
       } catch {
         throw error;
       }
     }
   }
 
+  #render(input: TemplateInput, shape: TemplateShape): string {
+    return this.renderContext({
+      documents: null,
+      ...Object.fromEntries(Object.entries(input.variables).filter(([name]) => !reserved.has(name))),
+      messages: templateMessages(input.messages, shape),
+      tools: templateTools(input.tools, shape),
+      add_generation_prompt: input.addGenerationPrompt,
+      bos_token: input.bos,
+      eos_token: input.eos,
+    });
+  }
+
   /** Renders exactly this context, as Python's transformers would. */
   renderContext(context: Readonly<Record<string, unknown>>): string {
     try {
-      return this.#program.render(context);
+      return this.#program.render(context, this.#now);
     } catch (error) {
-      throw templateError(error);
+      throw new ApiError('invalid_request', words(error), { code: 'template_error', param: 'messages', cause: error });
     }
   }
 
-  #findShape(): TemplateShape {
-    const asked = (content: unknown): string =>
-      this.#try([{ role: 'user', content }]) ??
-      this.#try([
-        { role: 'system', content: 'x' },
-        { role: 'user', content },
-      ]) ??
-      '';
-    const string = asked('sought-text').includes('sought-text');
-    const list = asked([{ type: 'text', text: 'sought-text' }]);
-    const takesParts = list.includes('sought-text') && !list.includes("'type'") && !list.includes('"type"');
-    return {
-      content: !string && takesParts ? 'parts' : 'string',
-      takesParts,
-      toolArguments: this.#takesObjects() ? 'object' : 'text',
-      knowsDeveloper: /['"]developer['"]/.test(this.source),
-    };
-  }
-
-  #takesObjects(): boolean {
-    const rendered = this.#try([
-      { role: 'user', content: 'x' },
-      {
-        role: 'assistant',
-        content: '',
-        tool_calls: [{ id: 'call00000', type: 'function', function: { name: 'f', arguments: { sought: 'value' } } }],
-      },
-      { role: 'tool', tool_call_id: 'call00000', name: 'f', content: 'x' },
-    ]);
-    return rendered !== undefined && !rendered.includes("'sought'");
-  }
-
-  #try(messages: readonly unknown[]): string | undefined {
+  #try(messages: readonly unknown[], tools: readonly unknown[] | null): string | undefined {
     try {
-      const context = {
-        messages,
-        tools: null,
-        documents: null,
-        add_generation_prompt: true,
-        bos_token: '',
-        eos_token: '',
-      };
+      const context = { messages, tools, documents: null, add_generation_prompt: true, bos_token: '', eos_token: '' };
       return this.renderContext(context);
     } catch {
       return undefined;
@@ -133,29 +113,36 @@ export class ChatTemplate {
   }
 }
 
-function templateError(error: unknown): ApiError {
-  if (error instanceof ApiError) return error;
-  const words = error instanceof Error ? error.message : String(error);
-  return new ApiError('invalid_request', `The chat template refused this conversation: ${words}`, {
-    code: 'template_error',
-    cause: error,
-  });
+function words(error: unknown): string {
+  if (error instanceof RangeError) return 'the template recurses too deeply';
+  return error instanceof Error ? error.message : String(error);
 }
 
 const chatml =
   "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>\n' }}{% endfor %}" +
   "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}";
 
-/** The template of a model; `warning` says when it has none and ChatML stands in. */
-export function readChatTemplate(metadata: Metadata): {
-  readonly template: ChatTemplate;
-  readonly warning: string | undefined;
-} {
-  const source = metadata['tokenizer.chat_template'];
-  if (typeof source === 'string' && source !== '') return { template: new ChatTemplate(source), warning: undefined };
+/** The template of a model; `warning` says when it has none and ChatML stands in. Throws `ApiError` when it cannot be read. */
+export function readChatTemplate(
+  metadata: Metadata,
+  options: { readonly now?: () => Date } = {},
+): { readonly template: ChatTemplate; readonly warning: string | undefined } {
+  const source = text(metadata, 'tokenizer.chat_template') ?? text(metadata, 'tokenizer.chat_template.default');
+  const withTools = text(metadata, 'tokenizer.chat_template.tool_use');
+  if (source !== undefined) {
+    return {
+      template: new ChatTemplate(source, { ...options, ...(withTools === undefined ? {} : { withTools }) }),
+      warning: undefined,
+    };
+  }
   return {
-    template: new ChatTemplate(chatml),
+    template: new ChatTemplate(chatml, options),
     warning:
       'the model has no chat template: conversations are written as ChatML, which it may not have been trained on',
   };
+}
+
+function text(metadata: Metadata, key: string): string | undefined {
+  const value = Object.hasOwn(metadata, key) ? metadata[key] : undefined;
+  return typeof value === 'string' && value.trim() !== '' ? value : undefined;
 }

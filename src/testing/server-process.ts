@@ -1,0 +1,85 @@
+// The whole server as a process of its own, as users start it: `node src/serve.js ...` on a free port.
+
+import { spawn, type ChildProcess } from 'node:child_process';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { Test } from 'tap';
+import { projectRoot } from './fixtures.ts';
+
+export interface ServerProcess {
+  readonly process: ChildProcess;
+  readonly url: string;
+  readonly enginePid: number;
+  /** Lines of the log so far. */
+  readonly log: readonly LogLine[];
+  /** Resolves with the first line, past or future, with this message. */
+  line(message: string): Promise<LogLine>;
+  /** Resolves with the exit code, or the signal that ended it. */
+  readonly exit: Promise<number | NodeJS.Signals | null>;
+}
+
+export type LogLine = Readonly<Record<string, unknown>> & { readonly msg: string };
+
+export interface ProgramRun {
+  readonly exit: number | NodeJS.Signals | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Without the hooks that the test runner puts into processes started below it. */
+const env = { ...process.env, NODE_OPTIONS: '', NO_COLOR: undefined, PORT: undefined };
+
+const program = join(projectRoot, 'src', 'serve.js');
+
+/** Ready when this resolves; ended with the test, if it is still there. `args` come after those for a free port and a JSON log. */
+export async function startServer(t: Test, args: readonly string[] = []): Promise<ServerProcess> {
+  const fixed = ['--port', '0', '--log-format', 'json', '--log-level', 'debug'];
+  const child = spawn(process.execPath, [program, ...fixed, ...args], { env, stdio: ['ignore', 'ignore', 'pipe'] });
+  t.teardown(() => child.kill('SIGKILL'));
+  const log: LogLine[] = [];
+  const waiting = new Set<() => void>();
+  const wake = (): void => {
+    for (const each of waiting) each();
+  };
+  createInterface({ input: child.stderr }).on('line', (text) => {
+    log.push(text.startsWith('{') ? (JSON.parse(text) as LogLine) : { msg: text });
+    wake();
+  });
+  const exit = new Promise<number | NodeJS.Signals | null>((resolve) => {
+    child.on('close', (code, signal) => {
+      resolve(code ?? signal);
+      wake();
+    });
+  });
+  const line = async (message: string): Promise<LogLine> => {
+    for (;;) {
+      const found = log.find(({ msg }) => msg === message);
+      if (found !== undefined) return found;
+      if (child.exitCode !== null) throw new Error(`the server ended: ${log.map(({ msg }) => msg).join(' | ')}`);
+      await new Promise<void>((resolve) => waiting.add(resolve));
+    }
+  };
+  const { url, enginePid } = await line('ready');
+  return { process: child, url: String(url), enginePid: Number(enginePid), log, line, exit };
+}
+
+/** Runs the program to its end. */
+export async function runProgram(
+  args: readonly string[],
+  extraEnv: Readonly<Record<string, string>> = {},
+): Promise<ProgramRun> {
+  const child = spawn(process.execPath, [program, ...args], {
+    env: { ...env, ...extraEnv },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const read = async (stream: NodeJS.ReadableStream): Promise<string> => {
+    let text = '';
+    for await (const piece of stream) text += String(piece);
+    return text;
+  };
+  const exit = new Promise<ProgramRun['exit']>((resolve) => {
+    child.on('close', (code, signal) => resolve(code ?? signal));
+  });
+  const [stdout, stderr] = await Promise.all([read(child.stdout), read(child.stderr)]);
+  return { exit: await exit, stdout, stderr };
+}
