@@ -4,7 +4,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Request } from './client.ts';
+import type { Request } from './request.ts';
 import type { Expectation, Schemas } from './expect.ts';
 import { Schemas as SchemaSet } from './expect.ts';
 
@@ -147,12 +147,12 @@ export function merge(base: Request | undefined, written: WrittenRequest, path: 
   const whole = { ...base, ...rest };
   if (whole.method === undefined || whole.path === undefined)
     throw new CaseFileError(`${path}: a request without method or path`);
-  const { method, path: target, headers, transfer } = whole;
-  if (rest.text !== undefined) return { method, path: target, headers, transfer, text: rest.text };
+  const { method, path: target, version, headers, transfer } = whole;
+  if (rest.text !== undefined) return { method, path: target, version, headers, transfer, text: rest.text };
   if (added === undefined && without.length === 0) return { ...whole, method, path: target };
   const body: Record<string, unknown> = { ...(whole.body as Record<string, unknown>), ...added };
   for (const name of without) delete body[name];
-  return { method, path: target, headers, transfer, body };
+  return { method, path: target, version, headers, transfer, body };
 }
 
 /** Replaces `{{name}}` in strings and `{"$repeat": [text, times]}` by the text so many times. */

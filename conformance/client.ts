@@ -1,5 +1,5 @@
-// A raw HTTP/1.1 client over a socket: sends exactly the bytes a case asks for (odd headers, slow or chunked bodies, several
-// requests on one connection, an early hang-up) and reports exactly what came back.
+// A raw HTTP/1.1 client over a socket: sends exactly the bytes that a case asks for, one or several requests on a connection,
+// hangs up early where that is the point, and reports exactly what came back.
 
 import { connect as connectTcp } from 'node:net';
 import type { Socket } from 'node:net';
@@ -8,30 +8,8 @@ import { AnswerParser, MalformedAnswer } from './answer.ts';
 import type { AnswerHead, AnswerPart } from './answer.ts';
 import { EventParser } from './events.ts';
 import type { ServerSentEvent } from './events.ts';
-
-/** A request as a case writes it. */
-export interface Request {
-  readonly method: string;
-  /** `chat/completions` is taken from the API's base, `/health` from the root of the server. */
-  readonly path: string;
-  /** Added to the usual ones; `null` leaves a usual one out. */
-  readonly headers?: Readonly<Record<string, string | null>> | undefined;
-  /** Sent as JSON. */
-  readonly body?: unknown;
-  /** Sent as it stands, in place of `body`. */
-  readonly text?: string | undefined;
-  /** How the body travels; at once and with its length when left out. */
-  readonly transfer?: Transfer | undefined;
-}
-
-export interface Transfer {
-  /** Chunked transfer coding instead of a length. */
-  readonly chunked?: boolean | undefined;
-  /** The body is written in so many pieces of equal size. */
-  readonly pieces?: number | undefined;
-  /** Milliseconds between the pieces. */
-  readonly pauseMs?: number | undefined;
-}
+import { encodeRequest } from './request.ts';
+import type { EncodedRequest, Request } from './request.ts';
 
 export interface Answer extends AnswerHead {
   readonly body: Buffer;
@@ -48,6 +26,8 @@ export interface Answer extends AnswerHead {
 export interface SendOptions {
   /** Hang up after so many events. */
   readonly stopAfterEvents?: number | undefined;
+  /** Instead of the client's own limit. */
+  readonly timeoutMs?: number | undefined;
 }
 
 /** The server could not be spoken with; the message says what was tried. */
@@ -113,47 +93,11 @@ export class Client {
   }
 
   /** The request's head and the pieces of its body, as they go over the wire. */
-  encode(request: Request): { readonly head: string; readonly pieces: readonly Buffer[] } {
-    const body = bodyOf(request);
-    const { chunked = false, pieces = 1 } = request.transfer ?? {};
-    const usual: Record<string, string | null> = {
-      host: this.options.baseUrl.host,
-      'user-agent': 'tramontane-conformance',
-      accept: '*/*',
-      ...(this.options.apiKey === undefined ? {} : { authorization: `Bearer ${this.options.apiKey}` }),
-      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-      ...(body === undefined
-        ? {}
-        : chunked
-          ? { 'transfer-encoding': 'chunked' }
-          : { 'content-length': `${body.length}` }),
-    };
-    const given = request.headers ?? {};
-    const replaced = new Set(Object.keys(given).map((name) => name.toLowerCase()));
-    const fields = [...Object.entries(usual).filter(([name]) => !replaced.has(name)), ...Object.entries(given)];
-    const lines = fields.filter(([, value]) => value !== null).map(([name, value]) => `${name}: ${value}\r\n`);
+  encode(request: Request): EncodedRequest {
+    const { baseUrl, apiKey } = this.options;
     const path = request.path.startsWith('/') ? this.#rootPath + request.path : `${this.#apiPath}/${request.path}`;
-    return {
-      head: `${request.method} ${path} HTTP/1.1\r\n${lines.join('')}\r\n`,
-      pieces: body === undefined ? [] : cut(body, pieces, chunked),
-    };
+    return encodeRequest(request, { path, host: baseUrl.host, apiKey });
   }
-}
-
-function bodyOf(request: Request): Buffer | undefined {
-  if (request.text !== undefined) return Buffer.from(request.text);
-  return request.body === undefined ? undefined : Buffer.from(JSON.stringify(request.body));
-}
-
-function cut(body: Buffer, count: number, chunked: boolean): Buffer[] {
-  const size = Math.max(1, Math.ceil(body.length / count));
-  const pieces: Buffer[] = [];
-  for (let from = 0; from < body.length; from += size) pieces.push(body.subarray(from, from + size));
-  if (!chunked) return pieces;
-  const framed = pieces.map((piece) =>
-    Buffer.concat([Buffer.from(`${piece.length.toString(16)}\r\n`), piece, Buffer.from('\r\n')]),
-  );
-  return [...framed, Buffer.from('0\r\n\r\n')];
 }
 
 interface Exchange {
@@ -190,7 +134,7 @@ export class Connection {
   }
 
   async send(request: Request, options: SendOptions = {}): Promise<Answer> {
-    const { timeoutMs } = this.#client.options;
+    const timeoutMs = options.timeoutMs ?? this.#client.options.timeoutMs;
     let timer: NodeJS.Timeout | undefined;
     const answer = new Promise<Answer>((resolve, reject) => {
       if (this.#isClosed) {
@@ -219,6 +163,17 @@ export class Connection {
     } finally {
       clearTimeout(timer);
     }
+  }
+
+  /** The head and half of the body, then nothing more: resolves when they have left. */
+  async sendHalf(request: Request): Promise<void> {
+    const { head, pieces } = this.#client.encode(request);
+    const body = Buffer.concat(pieces);
+    await new Promise<void>((resolve) => {
+      this.#socket.write(Buffer.concat([Buffer.from(head, 'latin1'), body.subarray(0, body.length / 2)]), () =>
+        resolve(),
+      );
+    });
   }
 
   close(): void {

@@ -2,6 +2,7 @@
 
 import type { Case } from './cases.ts';
 import type { Client } from './client.ts';
+import type { Request } from './request.ts';
 import type { Result } from './suite.ts';
 
 export interface Report {
@@ -45,7 +46,7 @@ export function terminalReport({ write, colour, client, model }: TerminalOptions
   };
   return {
     begin(cases) {
-      write(`${cases.length} cases against ${client.baseUrl}, model ${model}\n`);
+      write(`${cases.length} ${cases.length === 1 ? 'case' : 'cases'} against ${client.baseUrl}, model ${model}\n`);
     },
     result(result) {
       const { case: entry, verdict, reasons, advice } = result;
@@ -126,22 +127,28 @@ export function printRequests(cases: readonly Case[], client: Client, write: Wri
   const paint = painter(colour);
   for (const entry of cases) {
     write(`${paint.bold(entry.path)}  ${entry.level}\n  ${entry.requirement}\n`);
+    const requests = entry.kind === 'steps' ? entry.steps.map((step) => step.request) : [];
     if (entry.kind === 'scenario') {
-      const { base: _, ...parameters } = entry.parameters;
-      write(paint.dim(`  scenario ${entry.scenario} ${JSON.stringify(parameters)}\n`));
-    } else {
-      for (const { request } of entry.steps) {
-        const { head, pieces } = client.encode(request);
-        const [line = '', ...fields] = head.trimEnd().split('\r\n');
-        write(`  ${line}\n`);
-        for (const field of fields) write(paint.dim(`  ${field.replace(/^(authorization: Bearer ).*/i, '$1...')}\n`));
-        const body = Buffer.concat(pieces).toString('utf8');
-        if (body !== '')
-          write(`  ${printable(body.length > 600 ? `${body.slice(0, 600)}... (${body.length} characters)` : body)}\n`);
-      }
+      const { base, ...parameters } = entry.parameters;
+      write(paint.dim(`  scenario ${entry.scenario} ${JSON.stringify(parameters)}, departing from\n`));
+      requests.push(base as Request);
     }
+    for (const request of requests) printRequest(request, client, write, paint);
     write('\n');
   }
+}
+
+function printRequest(request: Request, client: Client, write: Write, paint: Painter): void {
+  const { head, pieces } = client.encode(request);
+  const [line = '', ...fields] = head.trimEnd().split('\r\n').map(shorten);
+  write(`  ${line}\n`);
+  for (const field of fields) write(paint.dim(`  ${field.replace(/^(authorization: Bearer ).*/i, '$1...')}\n`));
+  const body = Buffer.concat(pieces).toString('utf8');
+  if (body !== '') write(`  ${printable(shorten(body))}\n`);
+}
+
+function shorten(text: string): string {
+  return text.length > 600 ? `${text.slice(0, 600)}... (${text.length} characters)` : text;
 }
 
 /** `chat/stream/done-last` -> [`done-last`, `chat/stream`] */

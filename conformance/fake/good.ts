@@ -13,6 +13,7 @@ export interface GoodOptions {
 
 export const modelName = 'fake/words-1';
 const contextLength = 4096;
+const bodyLimitBytes = 50 * 1024 * 1024;
 const created = 1_760_000_000;
 
 interface Refusal {
@@ -27,6 +28,7 @@ export function goodServer({ apiKey }: GoodOptions = {}): FakeServer {
   let count = 0;
   const number = (): number => (count += 1);
   return {
+    headersTooLarge: String(refuse({ status: 431, message: 'The headers are too large.' }).body),
     answer(request) {
       const common = { 'access-control-allow-origin': '*', 'x-request-id': `req-${number()}` };
       const answer = route(request, apiKey, number);
@@ -76,6 +78,9 @@ const unknownModel: Refusal = {
 };
 
 function chat({ headers, body: text }: FakeRequest, number: () => number): FakeAnswer {
+  if (Number(headers['content-length']) > bodyLimitBytes) {
+    return refuse({ status: 413, message: 'The body is too large.', headers: { connection: 'close' } });
+  }
   if (!/^application\/json\s*(;|$)/i.test(headers['content-type'] ?? ''))
     return refuse({ status: 415, message: 'Send application/json.' });
   const body = parse(text);
@@ -107,7 +112,11 @@ function chat({ headers, body: text }: FakeRequest, number: () => number): FakeA
     total_tokens: promptTokens + completionTokens,
   };
   const head = { id: `chatcmpl-${number()}`, created, model: modelName };
-  return body['stream'] === true ? stream(head, choices, usage, body, limit) : object(head, choices, usage);
+  const answer = body['stream'] === true ? stream(head, choices, usage, body, limit) : object(head, choices, usage);
+  const ignored = Object.keys(body).filter((name) => name.startsWith('x_'));
+  return ignored.length === 0
+    ? answer
+    : { ...answer, headers: { ...answer.headers, 'x-ignored-fields': ignored.join(', ') } };
 }
 
 interface Choice {
@@ -215,7 +224,10 @@ const fields: Readonly<Record<string, (value: unknown) => boolean>> = {
   stream: isFlag,
   stream_options: isObject,
   user: isText,
-  metadata: isObject,
+  metadata: (value) => isObject(value) && Object.keys(value as Body).length <= 16,
+  service_tier: (value) => ['auto', 'default', 'flex', 'priority'].includes(value as string),
+  logit_bias: (value) => isObject(value) && Object.values(value as Body).every(between(-100, 100)),
+  top_logprobs: between(0, 20, true),
 };
 
 /** What this server cannot do: field -> the values that ask for nothing. */
@@ -241,6 +253,9 @@ function validate(body: Body): Refusal | undefined {
     const isHarmless = harmless.some((entry) => JSON.stringify(entry) === JSON.stringify(value));
     if (value !== undefined && !isHarmless)
       return { status: 400, message: `${param} cannot be done here.`, param, code: 'unsupported_parameter' };
+  }
+  if (isObject(body['stream_options'] ?? []) && body['stream'] !== true) {
+    return { status: 400, message: 'stream_options are for streams.', param: 'stream_options' };
   }
   const [older, newer] = [body['max_tokens'] ?? undefined, body['max_completion_tokens'] ?? undefined];
   if (older !== undefined && newer !== undefined && older !== newer) {

@@ -6,9 +6,16 @@ const words =
     '|',
   );
 
-/** Words of a prompt are its tokens. */
+/** Words of a prompt are its tokens. A loop, since prompts too long to answer are counted, too. */
 export function countTokens(text: string): number {
-  return text.split(/\s+/u).filter((word) => word !== '').length;
+  let count = 0;
+  let isInside = false;
+  for (let index = 0; index < text.length; index += 1) {
+    const isSpace = text.charCodeAt(index) <= 32;
+    if (!isSpace && !isInside) count += 1;
+    isInside = !isSpace;
+  }
+  return count;
 }
 
 /** The tokens of an answer, at most `limit`; `salt` is empty when the choice is greedy. */

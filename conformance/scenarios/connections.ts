@@ -32,7 +32,8 @@ function closes(answer: Answer): boolean {
 export async function pipelined(scene: Scene): Promise<string[]> {
   const limits = [4, 1, 2];
   const requests = limits.map((limit) => scene.request({ with: { max_tokens: limit } }));
-  const alone = await Promise.all(requests.map((request) => scene.client.send(request)));
+  const alone: Answer[] = [];
+  for (const request of requests) alone.push(await scene.client.send(request));
   if (alone.some(closes)) throw new Skip('the server keeps no connection at all');
   const connection = await scene.client.connect();
   try {
@@ -90,5 +91,31 @@ export async function parallel(scene: Scene): Promise<string[]> {
     return found;
   } finally {
     for (const connection of connections) connection.close();
+  }
+}
+
+/** The caller hangs up after half of the body, several times; then an ordinary request works. */
+export async function halfARequest(scene: Scene): Promise<string[]> {
+  for (let times = 0; times < 3; times += 1) {
+    const connection = await scene.client.connect();
+    await connection.sendHalf(scene.request());
+    connection.close();
+  }
+  const { status, text } = await scene.client.send(scene.request());
+  return status === 200
+    ? []
+    : [`after three requests broken off a good one must give 200, gives ${status}: ${text.slice(0, 200)}`];
+}
+
+/** A length of a million megabytes, and not a byte of it: the answer must come all the same. */
+export async function declaredTooLarge(scene: Scene): Promise<string[]> {
+  const request = { ...scene.request({ headers: { 'content-length': '1000000000000' } }), text: '{' };
+  const timeoutMs = Math.min(scene.client.options.timeoutMs, 10_000);
+  const connection = await scene.client.connect();
+  try {
+    const { status } = await connection.send(request, { timeoutMs });
+    return status === 413 ? [] : [`status must be 413, is ${status}`];
+  } finally {
+    connection.close();
   }
 }

@@ -1,6 +1,6 @@
 // Scenario name, as the case files write it -> function.
 
-import { abortThenGood, keepAlive, parallel, pipelined } from './connections.ts';
+import { abortThenGood, declaredTooLarge, halfARequest, keepAlive, parallel, pipelined } from './connections.ts';
 import { foldEqualsObject, usageEqualsObject } from './fold.ts';
 import { seedsDiffer } from './sampling.ts';
 import type { Scenario } from './scene.ts';
@@ -8,7 +8,9 @@ import { stopAbsent, stopBeginning } from './stop.ts';
 
 export const scenarios: Readonly<Record<string, Scenario>> = {
   'abort-then-good': abortThenGood,
+  'declared-too-large': declaredTooLarge,
   'fold-equals-object': foldEqualsObject,
+  'half-a-request': halfARequest,
   'keep-alive': keepAlive,
   parallel,
   pipelined,

@@ -1,7 +1,8 @@
 // What a scenario is given and what it gives back. Scenarios are for requirements that need several steps which depend on each
 // other; their prose, source and level stand in the case files that name them.
 
-import type { Answer, Client, Request } from '../client.ts';
+import type { Answer, Client } from '../client.ts';
+import type { Request } from '../request.ts';
 import type { Parameters } from '../cases.ts';
 import type { Schemas } from '../expect.ts';
 import { show, valueAt } from '../expect.ts';
@@ -47,6 +48,8 @@ export function usable(answer: Answer): Answer {
 /** Text and finish reason of choice 0 of a chat completion object. */
 export function chatText(answer: Answer): { readonly text: string; readonly finish: unknown } {
   const text = valueAt(answer.json, 'choices[0].message.content');
+  const thought = ['reasoning_content', 'reasoning'].some((key) => valueAt(answer.json, `choices[0].message.${key}`));
+  if (thought && (text === null || text === '')) throw new Skip('the model spends its tokens on thinking');
   if (typeof text !== 'string') throw new Unusable(`choices[0].message.content must be a string, is ${show(text)}`);
   return { text, finish: valueAt(answer.json, 'choices[0].finish_reason') };
 }

@@ -14,8 +14,9 @@ interface Told {
 /** The text ends before the stop string, and says `stop`. `count` strings are sent, the first ones never occur. */
 export async function stopAbsent(scene: Scene): Promise<string[]> {
   const text = await greedyText(scene);
-  const middle = Math.floor(text.length / 2);
-  const stop = text.slice(middle, middle + 3);
+  const characters = Array.from(text); // code points: half a character is no stop string
+  const middle = Math.floor(characters.length / 2);
+  const stop = characters.slice(middle, middle + 3).join('');
   const expected = text.slice(0, text.indexOf(stop));
   const count = Number(scene.parameters['count'] ?? 1);
   const strings = [...Array.from({ length: count - 1 }, (_, index) => `\u0001${index}`), stop];
@@ -30,8 +31,9 @@ export async function stopAbsent(scene: Scene): Promise<string[]> {
 /** What begins like a stop string and turns out to be none is delivered, in the middle (`at` 0.5) and at the end (`at` 1). */
 export async function stopBeginning(scene: Scene): Promise<string[]> {
   const text = await greedyText(scene);
-  const end = Math.max(2, Math.floor(text.length * Number(scene.parameters['at'] ?? 1)));
-  const stop = `${text.slice(end - 2, end)}\u0001`;
+  const characters = Array.from(text);
+  const end = Math.max(2, Math.floor(characters.length * Number(scene.parameters['at'] ?? 1)));
+  const stop = `${characters.slice(end - 2, end).join('')}\u0001`;
   const told = await ask(scene, stop);
   if (told.text === text) return [];
   return [`the stop string ${show(stop)} never comes, so the text must be ${show(text)}, is ${show(told.text)}`];
