@@ -160,6 +160,22 @@ void t.test('null is added to whatever a caller may leave out, and to nothing el
   t.throws(() => bundle(read({ 'schemas/things.yaml': shared })), { message: /Order: is sent and answered/ });
 });
 
+void t.test('what is said about a shared schema holds for the properties that refer to it', async (t) => {
+  const Colour =
+    'Colour: { type: string, enum: [red, blue], description: Of paint., default: red, x-reason: Paint it. }';
+  const refer = (more: string): Schema | undefined => {
+    const property = `colour: { $ref: '#/components/schemas/Colour', x-support: refused${more} }`;
+    const text = schemas.replace(/colour: .*/, property);
+    return bundle(read({ 'schemas/things.yaml': `${text}${Colour}\n` })).components.schemas['Order'].properties?.[
+      'colour'
+    ];
+  };
+  const anyOf = [{ $ref: '#/components/schemas/Colour' }, { type: 'null' }];
+  const notes = { description: 'Of paint.', default: 'red', 'x-reason': 'Paint it.', 'x-support': 'refused' };
+  t.same(refer(''), { ...notes, anyOf });
+  t.same(refer(', default: blue'), { ...notes, default: 'blue', anyOf }, 'unless the property says otherwise');
+});
+
 void t.test('every form of schema has a form that takes null', async (t) => {
   const ref = '#/components/schemas/X';
   const pairs: [Schema, Schema][] = [

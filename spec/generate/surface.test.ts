@@ -282,7 +282,7 @@ void t.test('what is honoured in this release is what the plan says', async (t) 
     ),
   );
   t.match(by('echoed'), ['agent_permission', 'code_execution_permission']);
-  for (const key of 'metadata store user service_tier parallel_tool_calls safety_identifier prompt_cache_key'.split(
+  for (const key of 'metadata store user service_tier parallel_tool_calls safety_identifier prompt_cache_key verbosity'.split(
     ' ',
   )) {
     t.equal(plan.fields[key].support, 'echoed', key);
