@@ -5,6 +5,7 @@
 //   13 scale   14 window (0: all)   15 softcap (0: none)   16 sinks [heads] or 0   17 element bytes (4 f32, 2 f16)
 
 import { blockTable, position, real, word } from './record';
+import { madd } from './simd';
 import { exp4, sumLanes, tanh4 } from './math';
 import { widenHigh, widenLow } from './half';
 
@@ -92,17 +93,17 @@ function attendHead<T>(
     for (let d: usize = 0; d < dim; d++) {
       const x = v128.load32_splat(q + (d << 2));
       if (sizeof<T>() == 4) {
-        s0 = f32x4.add(s0, f32x4.mul(x, v128.load(a)));
-        s1 = f32x4.add(s1, f32x4.mul(x, v128.load(a, 16)));
-        s2 = f32x4.add(s2, f32x4.mul(x, v128.load(b)));
-        s3 = f32x4.add(s3, f32x4.mul(x, v128.load(b, 16)));
+        s0 = madd(x, v128.load(a), s0);
+        s1 = madd(x, v128.load(a, 16), s1);
+        s2 = madd(x, v128.load(b), s2);
+        s3 = madd(x, v128.load(b, 16), s3);
       } else {
         const ka = v128.load(a);
         const kb = v128.load(b);
-        s0 = f32x4.add(s0, f32x4.mul(x, widenLow(ka)));
-        s1 = f32x4.add(s1, f32x4.mul(x, widenHigh(ka)));
-        s2 = f32x4.add(s2, f32x4.mul(x, widenLow(kb)));
-        s3 = f32x4.add(s3, f32x4.mul(x, widenHigh(kb)));
+        s0 = madd(x, widenLow(ka), s0);
+        s1 = madd(x, widenHigh(ka), s1);
+        s2 = madd(x, widenLow(kb), s2);
+        s3 = madd(x, widenHigh(kb), s3);
       }
       a += sizeof<T>() << 3;
       b += sizeof<T>() << 3;
@@ -168,17 +169,17 @@ function weighBlock(scores: usize, peak: f32, low: i32, high: i32): f32 {
     for (let j = low; j <= high; j++) {
       const weight = v128.load32_splat(p + (<usize>j << 2));
       if (sizeof<T>() == 4) {
-        o0 = f32x4.add(o0, f32x4.mul(weight, v128.load(v)));
-        o1 = f32x4.add(o1, f32x4.mul(weight, v128.load(v, 16)));
-        o2 = f32x4.add(o2, f32x4.mul(weight, v128.load(v, 32)));
-        o3 = f32x4.add(o3, f32x4.mul(weight, v128.load(v, 48)));
+        o0 = madd(weight, v128.load(v), o0);
+        o1 = madd(weight, v128.load(v, 16), o1);
+        o2 = madd(weight, v128.load(v, 32), o2);
+        o3 = madd(weight, v128.load(v, 48), o3);
       } else {
         const va = v128.load(v);
         const vb = v128.load(v, 16);
-        o0 = f32x4.add(o0, f32x4.mul(weight, widenLow(va)));
-        o1 = f32x4.add(o1, f32x4.mul(weight, widenHigh(va)));
-        o2 = f32x4.add(o2, f32x4.mul(weight, widenLow(vb)));
-        o3 = f32x4.add(o3, f32x4.mul(weight, widenHigh(vb)));
+        o0 = madd(weight, widenLow(va), o0);
+        o1 = madd(weight, widenHigh(va), o1);
+        o2 = madd(weight, widenLow(vb), o2);
+        o3 = madd(weight, widenHigh(vb), o3);
       }
       v += rowBytes;
     }
@@ -193,7 +194,7 @@ function weighBlock(scores: usize, peak: f32, low: i32, high: i32): f32 {
     for (let j = low; j <= high; j++) {
       const weight = v128.load32_splat(p + (<usize>j << 2));
       const row = sizeof<T>() == 4 ? v128.load(v) : widenLow(v128.load64_zero(v));
-      o = f32x4.add(o, f32x4.mul(weight, row));
+      o = madd(weight, row, o);
       v += rowBytes;
     }
     v128.store(out + (d << 2), o);

@@ -1,47 +1,72 @@
-// Embedding rows out of the packed panels (see pack.ts): the token's row, decoded to f32.
-//   4 table   5 bytes per panel   6 cols   7 out   8 stride   9 scale   10 format: the opcode of its LINEAR
+// Embedding rows out of the packed panels: the token's row, decoded to f32.
+//   4 table   5 bytes per panel   6 cols   7 out   8 stride   9 scale   10 format: the opcode of its product
 
 import { Opcode, real, tokenId, word } from './record';
-import { widenOne } from './half';
+import { BF16, F16, F32 } from './matmul/float';
+import { Q4_0, Q4_1, Q5_0, Q5_1, Q8_0 } from './format/simple';
+import { Q4_K, Q5_K, Q6_K } from './format/k';
 
-export function embed(record: usize, batch: usize, from: u32, to: u32): void {
-  const table = <usize>word(record, 4);
-  const panelBytes = <usize>word(record, 5);
+export function embed(record: usize, batch: usize, from: u32, to: u32, scratch: usize): void {
   const cols = <usize>word(record, 6);
   const scale = real(record, 9);
-  const format = word(record, 10);
   for (let token = <usize>from; token < <usize>to; token++) {
     const id = <usize>tokenId(batch, token);
-    const panel = table + (id >> 3) * panelBytes;
+    const panel = <usize>word(record, 4) + (id >> 3) * <usize>word(record, 5);
     const out = <usize>word(record, 7) + token * <usize>word(record, 8);
-    decode(panel, id & 7, cols, format, out);
+    decode(word(record, 10), panel, id & 7, cols, out, scratch);
     if (scale != 1) for (let i: usize = 0; i < cols; i++) store<f32>(out + (i << 2), load<f32>(out + (i << 2)) * scale);
   }
 }
 
-function decode(panel: usize, row: usize, cols: usize, format: u32, out: usize): void {
-  if (format == Opcode.LINEAR_F32) {
-    for (let k: usize = 0; k < cols; k++) store<f32>(out + (k << 2), load<f32>(panel + (k << 5) + (row << 2)));
-  } else if (format == Opcode.LINEAR_F16) {
-    for (let k: usize = 0; k < cols; k++) store<f32>(out + (k << 2), widenOne(load<u16>(panel + (k << 4) + (row << 1))));
-  } else if (format == Opcode.LINEAR_Q8_0) {
-    for (let b: usize = 0; b < cols >> 5; b++) {
-      const block = panel + b * 272;
-      const d = widenOne(load<u16>(block + 256 + (row << 1)));
-      for (let k: usize = 0; k < 32; k++) {
-        const q = <i32>load<u8>(block + ((k >> 2) << 5) + (row << 2) + (k & 3)) - 128;
-        store<f32>(out + (((b << 5) + k) << 2), d * <f32>q);
+function decode(format: u32, panel: usize, row: usize, cols: usize, out: usize, scratch: usize): void {
+  switch (format) {
+    case Opcode.LINEAR_F32: decodeFloat<F32>(panel, row, cols, out, scratch); break;
+    case Opcode.LINEAR_F16: decodeFloat<F16>(panel, row, cols, out, scratch); break;
+    case Opcode.LINEAR_BF16: decodeFloat<BF16>(panel, row, cols, out, scratch); break;
+    case Opcode.LINEAR_Q8_0: decodePanel<Q8_0>(panel, row, cols, out, scratch); break;
+    case Opcode.LINEAR_Q4_0: decodePanel<Q4_0>(panel, row, cols, out, scratch); break;
+    case Opcode.LINEAR_Q4_1: decodePanel<Q4_1>(panel, row, cols, out, scratch); break;
+    case Opcode.LINEAR_Q5_0: decodePanel<Q5_0>(panel, row, cols, out, scratch); break;
+    case Opcode.LINEAR_Q5_1: decodePanel<Q5_1>(panel, row, cols, out, scratch); break;
+    case Opcode.LINEAR_Q4_K: decodePanel<Q4_K>(panel, row, cols, out, scratch); break;
+    case Opcode.LINEAR_Q5_K: decodePanel<Q5_K>(panel, row, cols, out, scratch); break;
+    case Opcode.LINEAR_Q6_K: decodePanel<Q6_K>(panel, row, cols, out, scratch); break;
+    default: unreachable();
+  }
+}
+
+function decodeFloat<F>(panel: usize, row: usize, cols: usize, out: usize, scratch: usize): void {
+  for (let k: usize = 0; k < cols; k++) {
+    v128.store(scratch, changetype<F>(0).low(panel));
+    v128.store(scratch, changetype<F>(0).high(panel), 16);
+    store<f32>(out + (k << 2), load<f32>(scratch + (row << 2)));
+    panel += changetype<F>(0).bytes();
+  }
+}
+
+function decodePanel<F>(panel: usize, row: usize, cols: usize, out: usize, scratch: usize): void {
+  const half = (row & 4) << 2;
+  const lane = (row & 3) << 2;
+  const subs = changetype<F>(0).subs();
+  const parts = changetype<F>(0).parts();
+  const groups: usize = 8 / parts;
+  for (let b: usize = 0; b < cols >> 5; b += subs) {
+    for (let sub: usize = 0; sub < subs; sub++) {
+      for (let part: usize = 0; part < parts; part++) {
+        v128.store(scratch, changetype<F>(0).scale(panel, sub, part, half));
+        v128.store(scratch, changetype<F>(0).offset(panel, sub, part, half), 16);
+        const scale = load<f32>(scratch + lane);
+        const offset = load<f32>(scratch + lane, 16);
+        for (let g = part * groups; g < (part + 1) * groups; g++) {
+          v128.store(scratch, changetype<F>(0).word(panel, sub, g, half), 32);
+          for (let j: usize = 0; j < 4; j++) {
+            const q = <i32>load<u8>(scratch + lane + j, 32) - changetype<F>(0).bias();
+            store<f32>(out + (j << 2), scale * <f32>q + offset);
+          }
+          out += 16;
+        }
       }
     }
-  } else {
-    for (let b: usize = 0; b < cols >> 5; b++) {
-      const block = panel + b * 144;
-      const d = widenOne(load<u16>(block + 128 + (row << 1)));
-      for (let k: usize = 0; k < 16; k++) {
-        const byte = <i32>load<u8>(block + ((k >> 2) << 5) + (row << 2) + (k & 3));
-        store<f32>(out + (((b << 5) + k) << 2), d * <f32>((byte & 15) - 8));
-        store<f32>(out + (((b << 5) + k + 16) << 2), d * <f32>((byte >> 4) - 8));
-      }
-    }
+    panel += changetype<F>(0).bytes();
   }
 }

@@ -1,3 +1,4 @@
 export { run } from './program';
 export { barrier } from './barrier';
-export { packF32, packF16, packQ8, packQ4 } from './pack';
+export { pack2, pack4, packBytes, packNibbles } from './pack';
+export { packQ45K, packQ6K } from './pack-k';

@@ -1,12 +1,8 @@
 // Rows as files store them -> panels of 8 interleaved rows, so that one broadcast of activations meets 4 rows in each vector and no
-// horizontal sums are needed. Sizes stay those of the file; the last panel is padded with zero rows by the caller.
-//
-//   F32, F16   per column k: 8 values, one of each row
-//   Q8_0       per block of 32: 8 words of 4 columns x 8 rows x 4 bytes, each byte q ^ 0x80 (q + 128 unsigned), then 8 f16 scales
-//   Q4_0       per block of 32: 4 words of 4 bytes x 8 rows; byte j holds column j (low nibble) and j + 16 (high); then 8 f16 scales
+// horizontal sums are needed. The last panel is padded with zero rows by the caller. What a packed block holds: format/simple.ts.
 
-/** `source`: panels * 8 rows of `cols` f32. */
-export function packF32(source: usize, target: usize, panels: u32, cols: u32): void {
+/** Rows of `cols` values of 4 bytes (F32). */
+export function pack4(source: usize, target: usize, panels: u32, cols: u32): void {
   const rowBytes = <usize>cols << 2;
   for (let p: u32 = 0; p < panels; p++) {
     for (let k: usize = 0; k < <usize>cols; k++) {
@@ -17,8 +13,8 @@ export function packF32(source: usize, target: usize, panels: u32, cols: u32): v
   }
 }
 
-/** `source`: panels * 8 rows of `cols` f16. */
-export function packF16(source: usize, target: usize, panels: u32, cols: u32): void {
+/** Rows of `cols` values of 2 bytes (F16, BF16). */
+export function pack2(source: usize, target: usize, panels: u32, cols: u32): void {
   const rowBytes = <usize>cols << 1;
   for (let p: u32 = 0; p < panels; p++) {
     for (let k: usize = 0; k < <usize>cols; k++) {
@@ -29,15 +25,16 @@ export function packF16(source: usize, target: usize, panels: u32, cols: u32): v
   }
 }
 
-/** `source`: panels * 8 rows of `blocks` Q8_0 blocks: f16 scale, 32 signed bytes. */
-export function packQ8(source: usize, target: usize, panels: u32, blocks: u32): void {
-  const rowBytes = <usize>blocks * 34;
+/** Rows of Q8_0 blocks: f16 scale, 32 signed bytes (q becomes q + 128). */
+export function packBytes(source: usize, target: usize, panels: u32, cols: u32): void {
+  const blocks = <usize>cols >> 5;
+  const rowBytes = blocks * 34;
   for (let p: u32 = 0; p < panels; p++) {
-    for (let b: usize = 0; b < <usize>blocks; b++) {
+    for (let b: usize = 0; b < blocks; b++) {
       for (let r: usize = 0; r < 8; r++) {
         const from = source + r * rowBytes + b * 34;
-        for (let w: usize = 0; w < 8; w++) {
-          store<u32>(target + (w << 5) + (r << 2), load<u32>(from + (w << 2), 2) ^ 0x80808080);
+        for (let g: usize = 0; g < 8; g++) {
+          store<u32>(target + (g << 5) + (r << 2), load<u32>(from + (g << 2), 2) ^ 0x80808080);
         }
         store<u16>(target + 256 + (r << 1), load<u16>(from));
       }
@@ -47,17 +44,26 @@ export function packQ8(source: usize, target: usize, panels: u32, blocks: u32): 
   }
 }
 
-/** `source`: panels * 8 rows of `blocks` Q4_0 blocks: f16 scale, 16 bytes of nibbles. */
-export function packQ4(source: usize, target: usize, panels: u32, blocks: u32): void {
-  const rowBytes = <usize>blocks * 18;
+/** Rows of Q4_0, Q4_1, Q5_0 or Q5_1 blocks: `halves` f16 (scale, minimum), `high` bytes of fifth bits (0 or 4), 16 bytes of nibbles. */
+export function packNibbles(source: usize, target: usize, panels: u32, cols: u32, halves: u32, high: u32): void {
+  const blocks = <usize>cols >> 5;
+  const head = <usize>halves << 1;
+  const blockBytes = head + <usize>high + 16;
+  const rowBytes = blocks * blockBytes;
+  const scales: usize = 128 + (<usize>high << 3);
   for (let p: u32 = 0; p < panels; p++) {
-    for (let b: usize = 0; b < <usize>blocks; b++) {
+    for (let b: usize = 0; b < blocks; b++) {
       for (let r: usize = 0; r < 8; r++) {
-        const from = source + r * rowBytes + b * 18;
-        for (let w: usize = 0; w < 4; w++) store<u32>(target + (w << 5) + (r << 2), load<u32>(from + (w << 2), 2));
-        store<u16>(target + 128 + (r << 1), load<u16>(from));
+        const from = source + r * rowBytes + b * blockBytes;
+        for (let g: usize = 0; g < 4; g++) {
+          store<u32>(target + (g << 5) + (r << 2), load<u32>(from + head + <usize>high + (g << 2)));
+        }
+        if (high) store<u32>(target + 128 + (r << 2), load<u32>(from + head));
+        for (let h: usize = 0; h < <usize>halves; h++) {
+          store<u16>(target + scales + (h << 4) + (r << 1), load<u16>(from + (h << 1)));
+        }
       }
-      target += 144;
+      target += blockBytes << 3;
     }
     source += rowBytes << 3;
   }

@@ -6,10 +6,12 @@ import { RECORD_BYTES, Opcode, itemCount, word } from './record';
 import { embed } from './gather';
 import { rmsNorm } from './norm';
 import { quantize } from './quantize';
-import { linearF32 } from './matmul/f32';
-import { linearF16 } from './matmul/f16';
-import { linearQ8 } from './matmul/q8_0';
-import { linearQ4 } from './matmul/q4_0';
+import { linearFloat, linearPanels } from './matmul/linear';
+import { BF16, F16, F32 } from './matmul/float';
+import { Q4_0, Q4_1, Q5_0, Q5_1, Q8_0 } from './format/simple';
+import { Q4_K, Q5_K, Q6_K } from './format/k';
+import { U16, U32 } from './format/unpacked';
+import { Bytes, Nibbles, Smalls } from './simd';
 import { add, addBias, gate, select } from './elementwise';
 import { rope } from './rope';
 import { storeKv } from './store';
@@ -33,13 +35,9 @@ export function run(records: usize, count: u32, batch: usize, sync: usize, threa
 
 function execute(record: usize, batch: usize, from: u32, to: u32, scratch: usize): void {
   switch (word(record, 0)) {
-    case Opcode.EMBED: embed(record, batch, from, to); break;
+    case Opcode.EMBED: embed(record, batch, from, to, scratch); break;
     case Opcode.RMS_NORM: rmsNorm(record, from, to); break;
     case Opcode.QUANTIZE: quantize(record, from, to); break;
-    case Opcode.LINEAR_F32: linearF32(record, batch, from, to); break;
-    case Opcode.LINEAR_F16: linearF16(record, batch, from, to); break;
-    case Opcode.LINEAR_Q8_0: linearQ8(record, batch, from, to); break;
-    case Opcode.LINEAR_Q4_0: linearQ4(record, batch, from, to); break;
     case Opcode.BIAS: addBias(record, from, to); break;
     case Opcode.ADD: add(record, from, to); break;
     case Opcode.GATE: gate(record, from, to); break;
@@ -47,6 +45,17 @@ function execute(record: usize, batch: usize, from: u32, to: u32, scratch: usize
     case Opcode.STORE: storeKv(record, batch, from, to); break;
     case Opcode.ATTENTION: attention(record, batch, from, to, scratch); break;
     case Opcode.SELECT: select(record, batch, from, to); break;
+    case Opcode.LINEAR_F32: linearFloat<F32>(record, batch, from, to); break;
+    case Opcode.LINEAR_F16: linearFloat<F16>(record, batch, from, to); break;
+    case Opcode.LINEAR_BF16: linearFloat<BF16>(record, batch, from, to); break;
+    case Opcode.LINEAR_Q8_0: linearPanels<Q8_0, Bytes, U32>(record, batch, from, to, scratch); break;
+    case Opcode.LINEAR_Q4_0: linearPanels<Q4_0, Nibbles, U32>(record, batch, from, to, scratch); break;
+    case Opcode.LINEAR_Q4_1: linearPanels<Q4_1, Nibbles, U32>(record, batch, from, to, scratch); break;
+    case Opcode.LINEAR_Q5_0: linearPanels<Q5_0, Smalls, U32>(record, batch, from, to, scratch); break;
+    case Opcode.LINEAR_Q5_1: linearPanels<Q5_1, Smalls, U32>(record, batch, from, to, scratch); break;
+    case Opcode.LINEAR_Q4_K: linearPanels<Q4_K, Nibbles, U32>(record, batch, from, to, scratch); break;
+    case Opcode.LINEAR_Q5_K: linearPanels<Q5_K, Smalls, U32>(record, batch, from, to, scratch); break;
+    case Opcode.LINEAR_Q6_K: linearPanels<Q6_K, Smalls, U16>(record, batch, from, to, scratch); break;
     default: unreachable();
   }
 }

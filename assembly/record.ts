@@ -22,17 +22,24 @@ export namespace Opcode {
   export const EMBED: u32 = 1;
   export const RMS_NORM: u32 = 2;
   export const QUANTIZE: u32 = 3;
-  export const LINEAR_F32: u32 = 4;
-  export const LINEAR_F16: u32 = 5;
-  export const LINEAR_Q8_0: u32 = 6;
-  export const LINEAR_Q4_0: u32 = 7;
-  export const BIAS: u32 = 8;
-  export const ADD: u32 = 9;
-  export const GATE: u32 = 10;
-  export const ROPE: u32 = 11;
-  export const STORE: u32 = 12;
-  export const ATTENTION: u32 = 13;
-  export const SELECT: u32 = 14;
+  export const BIAS: u32 = 4;
+  export const ADD: u32 = 5;
+  export const GATE: u32 = 6;
+  export const ROPE: u32 = 7;
+  export const STORE: u32 = 8;
+  export const ATTENTION: u32 = 9;
+  export const SELECT: u32 = 10;
+  export const LINEAR_F32: u32 = 32;
+  export const LINEAR_F16: u32 = 33;
+  export const LINEAR_BF16: u32 = 34;
+  export const LINEAR_Q8_0: u32 = 35;
+  export const LINEAR_Q4_0: u32 = 36;
+  export const LINEAR_Q4_1: u32 = 37;
+  export const LINEAR_Q5_0: u32 = 38;
+  export const LINEAR_Q5_1: u32 = 39;
+  export const LINEAR_Q4_K: u32 = 40;
+  export const LINEAR_Q5_K: u32 = 41;
+  export const LINEAR_Q6_K: u32 = 42;
 }
 
 // @ts-ignore: decorator

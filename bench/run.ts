@@ -19,8 +19,8 @@ const commands: Record<string, Command> = {
     run: benchEngine,
   },
   kernels: {
-    usage: 'kernels [--rows 1024] [--cols 3072] [--tokens 64] [--seconds 1]',
-    what: 'GB/s and GMAC/s of each matrix kernel on one thread, by benchmark.js',
+    usage: 'kernels [--kernels BUILD] [--rows 1024] [--cols 3072] [--tokens 64] [--seconds 1]',
+    what: 'GB/s and GMAC/s of each matrix kernel and build on one thread, by benchmark.js',
     run: benchKernels,
   },
   synth: {

@@ -94,7 +94,8 @@ void t.test('what comes later is refused with what to use meanwhile', async (t) 
   t.throws(() => command({ args: ['--device', 'gpu'] }), { message: /optional peer gpu\.js; use wasm$/ });
   t.throws(() => command({ args: ['--transport', 'uws'] }), { message: /use auto$/ });
   t.throws(() => command({ args: ['--kernels', 'vnni'] }), { message: /use auto or strict$/ });
-  t.throws(() => command({ args: ['--kv-cache', 'f16'] }), { message: /use f32$/ });
+  t.throws(() => command({ args: ['--kv-cache', 'q8_0'] }), { message: /use f16 or f32$/ });
+  t.equal(config({ args: ['--kv-cache', 'f16'] }).kvCache, 'f16');
 });
 
 void t.test('help names every flag, its default and its variables, in the width of the terminal', async (t) => {

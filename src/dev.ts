@@ -9,7 +9,7 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 /** Folder -> npm scripts to run when something in it changes; the first match wins. */
 const builds: readonly { readonly folder: string; readonly scripts: readonly string[] }[] = [
   { folder: 'spec', scripts: ['build:spec', 'build:ts'] },
-  { folder: 'assembly', scripts: ['build:kernels'] },
+  { folder: 'assembly', scripts: ['build:kernels', 'build:probe'] },
   { folder: 'src', scripts: ['build:ts'] },
 ];
 

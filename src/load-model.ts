@@ -13,6 +13,7 @@ import { exitCodes, StartError } from './start-error.ts';
 import { mebibytes } from './terminal.ts';
 import { createTokenizer } from './tokenizer/gguf.ts';
 import { readChatTemplate } from './tokenizer/template.ts';
+import type { Vocabulary } from './tokenizer/tokenizer.ts';
 import type { Checkpoint } from './weights/checkpoint.ts';
 import { openCheckpoint } from './weights/gguf.ts';
 import { partOfName } from './weights/gguf-parts.ts';
@@ -39,24 +40,27 @@ export interface LoadModelOptions {
   readonly config: Config;
   readonly log: Log;
   readonly onProgress: EngineClientOptions['onProgress'];
+  /** Aborted when nobody wants the model any more: then no engine is started. */
+  readonly signal: AbortSignal;
 }
 
-export function loadModel({ path, config, log, onProgress }: LoadModelOptions): LoadingModel {
+export function loadModel({ onProgress, ...options }: LoadModelOptions): LoadingModel {
   const entry = fileURLToPath(new URL('./engine/host.js', import.meta.url));
-  const engine = createEngineClient({ entry, log, onProgress });
-  const load = async (): ReturnType<typeof start> => start(engine, await openCheckpoint(path), { path, config, log });
+  const engine = createEngineClient({ entry, log: options.log, onProgress });
+  const load = async (): ReturnType<typeof start> => start(engine, await openCheckpoint(options.path), options);
   return { engine, loaded: load() };
 }
 
 async function start(
   engine: EngineClient,
   checkpoint: Checkpoint,
-  { path, config, log }: Omit<LoadModelOptions, 'onProgress'>,
+  { path, config, log, signal }: Omit<LoadModelOptions, 'onProgress'>,
 ): Promise<{ parts: ModelParts; info: LoadedModel }> {
   checkMemory(checkpoint);
   const tokenizer = createTokenizer(checkpoint.metadata);
   const { template, warning } = readChatTemplate(checkpoint.metadata);
   if (warning !== undefined) log.warn(warning);
+  signal.throwIfAborted();
   const info = await engine.start({
     path,
     device: config.device,
@@ -74,11 +78,19 @@ async function start(
         'answers may become worse beyond them',
     );
   }
-  return { parts: { engine, tokenizer, template, format: plain, contextLength, fingerprint }, info };
+  const longestToken = longestOf(tokenizer.vocabulary);
+  return { parts: { engine, tokenizer, template, format: plain, contextLength, fingerprint, longestToken }, info };
 }
 
 /** Sequences that run together, and the tokens of one forward pass: enough for a person with several clients on one machine. */
 const batching = { maxSequences: 16, maxBatchTokens: 512 };
+
+/** A piece has one character for each byte, or for each character, of its text. */
+function longestOf(vocabulary: Vocabulary): number {
+  let longest = 1;
+  for (let id = 0; id < vocabulary.size; id++) longest = Math.max(longest, vocabulary.piece(id).length);
+  return longest;
+}
 
 /** What is free now may become free or scarce; what the machine does not have at all cannot. */
 function checkMemory({ tensorBytes, files }: Checkpoint): void {

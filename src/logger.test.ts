@@ -28,7 +28,10 @@ void t.test('text: a value cannot forge a line', async (t) => {
     log.info('x', { path: 'a\n03:04:05  listening', list: ['\n'] });
   });
   t.same(more, []);
-  t.match(lines({ format: 'text', level: 'info' }, (log) => log.info('a\r\u001b[2J'))[0], 'a\\r\\u001b[2J');
+  t.match(
+    lines({ format: 'text', level: 'info' }, (log) => log.info('a\r\u001b[2J', { b: '\u009b2J' }))[0],
+    'a\\u000d\\u001b[2J  b="\\u009b2J"',
+  );
   t.equal(line.indexOf('\n'), line.length - 1);
 });
 
@@ -64,7 +67,7 @@ void t.test('text: a request in words', async (t) => {
     long,
     '03:04:05  POST /v1/chat/completions  200  in 1,240 (1,024 cached)  out 96  first 0.21 s  31.4 tok/s  req_1  model=m\n',
   );
-  t.equal(short, '03:04:05  GET /nowhere\\n  404  0.4 ms\n');
+  t.equal(short, '03:04:05  GET /nowhere\\u000a  404  0.4 ms\n');
 });
 
 void t.test('json: one object per line with ts, level and msg', async (t) => {

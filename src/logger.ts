@@ -53,7 +53,7 @@ function textLog(least: number, write: (line: string) => void, now: () => Date, 
       const { words, rest } = message === 'request' ? accessLine(all) : { words: [message], rest: all };
       const label = level === 'info' ? '' : `${level}: `;
       const pairs = Object.entries(rest).flatMap(([key, value]) => pair(key, value, least));
-      write(`${[time(now()), label + printable(words.join('  ')), ...pairs].join('  ')}\n`);
+      write(`${printable([time(now()), label + words.join('  '), ...pairs].join('  '))}\n`);
     };
   return {
     debug: at('debug'),
@@ -77,7 +77,7 @@ function pair(key: string, value: unknown, least: number): string[] {
   return [`${key}=${JSON.stringify(value) ?? typeof value}`];
 }
 
-/** What a caller wrote must not start a line of its own, nor move the cursor. */
+/** What a caller wrote must not start a line of its own, nor move the cursor: control characters are spelled out. */
 function printable(text: string): string {
-  return text.replace(/\p{Cc}/gu, (character) => JSON.stringify(character).slice(1, -1));
+  return text.replace(/\p{Cc}/gu, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }

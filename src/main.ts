@@ -2,9 +2,9 @@
 // that probes hear that it is loading.
 
 import { existsSync, readFileSync } from 'node:fs';
-import { cpus } from 'node:os';
 import { readCommand, UsageError, type Config } from './config.ts';
 import type { Log } from './core/log.ts';
+import { physicalCores } from './cores.ts';
 import { document } from './generated/document.js';
 import { routes } from './generated/operations.ts';
 import { createGenerate } from './generation/generate.ts';
@@ -26,7 +26,7 @@ export async function main(): Promise<number> {
   let color = isTerminal && (process.env['NO_COLOR'] ?? '') === '';
   try {
     const args = process.argv.slice(2);
-    const command = readCommand({ args, env: process.env, version, columns: stdout.columns ?? 80 });
+    const command = readCommand({ args, env: process.env, version, columns: widthOf(stdout) });
     if (command.type === 'print') {
       stdout.write(`${command.text}\n`);
       return 0;
@@ -46,6 +46,11 @@ const version = (
   JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { readonly version: string }
 ).version;
 
+/** No terminal, or one that does not know its width: the width of old. */
+function widthOf({ columns }: { readonly columns?: number | undefined }): number {
+  return columns === undefined || columns === 0 ? 80 : columns;
+}
+
 interface Terminal {
   readonly isTerminal: boolean;
   readonly color: boolean;
@@ -63,10 +68,12 @@ async function serve(config: Config, terminal: Terminal): Promise<number> {
   log.debug('listening', { url });
 
   const progress = createProgress({ write, stream: terminal.isTerminal ? process.stderr : undefined });
+  const unwanted = new AbortController();
   const { engine, loaded } = loadModel({
     path,
     config,
     log,
+    signal: unwanted.signal,
     onProgress: ({ phase, done, total }) => progress.update(phase, done, total),
   });
   const exit = (code: number): void => process.exit(code);
@@ -74,7 +81,10 @@ async function serve(config: Config, terminal: Terminal): Promise<number> {
   try {
     // A model that fails because of a signal is not worth a word.
     const model = await Promise.race([loaded, stopped]);
-    if (typeof model === 'number') return model;
+    if (typeof model === 'number') {
+      unwanted.abort();
+      return model;
+    }
     served.loaded(model.parts);
     progress.stop();
     const readyMs = performance.now() - from;
@@ -86,7 +96,7 @@ async function serve(config: Config, terminal: Terminal): Promise<number> {
       model: model.info,
       enginePid: engine.pid,
       freeBytes,
-      cores: cpus().length,
+      cores: physicalCores(),
       host: config.host,
       url,
       readyMs,
@@ -137,7 +147,7 @@ function announce(config: Config, { color }: Terminal, log: Log, facts: ScreenFa
     const { loadMs: _, ...model } = facts.model;
     log.info('ready', { url, name: facts.name, enginePid, ...model, readyMs: Math.round(readyMs) });
   } else if (config.logLevel === 'info' || config.logLevel === 'debug') {
-    process.stderr.write(startScreen(facts, { columns: process.stderr.columns ?? 80, color }));
+    process.stderr.write(startScreen(facts, { columns: widthOf(process.stderr), color }));
   }
   if (!isLoopback(config.host)) {
     log.warn(

@@ -6,8 +6,8 @@ import type { HttpServer } from './http/server.ts';
 import { exitCodes } from './start-error.ts';
 
 export interface StopOptions {
-  readonly server: Pick<HttpServer, 'drain'>;
-  readonly engine: Pick<EngineClient, 'state' | 'stats' | 'shutdown'>;
+  readonly server: Pick<HttpServer, 'drain' | 'running'>;
+  readonly engine: Pick<EngineClient, 'state' | 'shutdown'>;
   /** For running answers. */
   readonly graceMs: number;
   readonly log: Log;
@@ -37,9 +37,10 @@ const engineGraceMs = 2_000;
 async function stop({ server, engine, graceMs, log }: StopOptions, signal: NodeJS.Signals): Promise<number> {
   if (engine.state === 'loading') {
     await Promise.all([server.drain({ graceMs: 0 }), engine.shutdown(0)]);
+    log.info('stopped before the model was loaded');
     return signal === 'SIGINT' ? exitCodes.interrupted : 0;
   }
-  const answers = engine.stats.running + engine.stats.waiting;
+  const answers = server.running;
   const what =
     answers === 0
       ? 'stopping'

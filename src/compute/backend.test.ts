@@ -34,9 +34,14 @@ const backends: readonly Contestant[] = [
     quantisedTolerance: 1e-6,
     cacheTolerance: { f32: 1e-6, f16: 1e-3, q8_0: 2e-2 },
   },
-  ...[1, 3].map((threads) => ({
-    name: `wasm strict, ${threads} threads`,
-    create: () => createWasmBackend({ threads, kernels: 'strict' }),
+  ...(
+    [
+      ['strict', 1],
+      ['auto', 3],
+    ] as const
+  ).map(([kernels, threads]) => ({
+    name: `wasm ${kernels}, threads: ${threads}`,
+    create: () => createWasmBackend({ threads, kernels }),
     tolerance: 2e-6,
     quantisedTolerance: 2e-2,
     cacheTolerance: { f32: 2e-6, f16: 1e-3 },
@@ -112,31 +117,30 @@ async function embedCases(t: Test, contestant: Contestant): Promise<void> {
 }
 
 async function linearCases(t: Test, contestant: Contestant): Promise<void> {
-  for (const [rows, cols] of [
-    [1, 32],
-    [5, 32],
-    [8, 64],
-    [17, 96],
-    [40, 160],
-    [33, 7],
-    [9, 61],
-  ]) {
-    for (const bias of [undefined, randoms(rows, 9)]) {
-      const x = randoms(20 * cols, 4);
-      const m = randoms(rows * cols, 5);
-      const executor = await load(contestant, (ops) => {
-        const input = ops.embed(matrix(ops, 'x', 20, cols, x));
-        const options = { bias: bias && vector(ops, 'bias', bias) };
-        return ops.select(ops.linear(input, matrix(ops, 'm', rows, cols, m), options));
-      });
-      for (let tokens = 1; tokens <= 17; tokens++) {
-        const ids = integers(tokens, 20, tokens);
-        const found = await executor.forward(batchOf([{ start: 0, ids }]));
-        const wanted = ids.flatMap((id) => product(m, x.subarray(id * cols, (id + 1) * cols), bias));
-        near(t, found, wanted, contestant.tolerance, `${rows} x ${cols}, ${tokens} tokens${bias ? ', bias' : ''}`);
-      }
-      await executor.close();
+  for (const [rows, cols, hasBias] of [
+    [1, 32, false],
+    [5, 32, true],
+    [8, 64, false],
+    [17, 96, true],
+    [40, 160, false],
+    [33, 7, false],
+    [9, 61, true],
+  ] as const) {
+    const bias = hasBias ? randoms(rows, 9) : undefined;
+    const x = randoms(20 * cols, 4);
+    const m = randoms(rows * cols, 5);
+    const executor = await load(contestant, (ops) => {
+      const input = ops.embed(matrix(ops, 'x', 20, cols, x));
+      const options = { bias: bias && vector(ops, 'bias', bias) };
+      return ops.select(ops.linear(input, matrix(ops, 'm', rows, cols, m), options));
+    });
+    for (let tokens = 1; tokens <= 17; tokens++) {
+      const ids = integers(tokens, 20, tokens);
+      const found = await executor.forward(batchOf([{ start: 0, ids }]));
+      const wanted = ids.flatMap((id) => product(m, x.subarray(id * cols, (id + 1) * cols), bias));
+      near(t, found, wanted, contestant.tolerance, `${rows} x ${cols}, ${tokens} tokens${bias ? ', bias' : ''}`);
     }
+    await executor.close();
   }
 }
 
@@ -355,7 +359,11 @@ async function refusals(t: Test, contestant: Contestant): Promise<void> {
     await t.rejects(load(contestant, write, { kvLayers: [], kvCache: 'q8_0' }), 'a KV cache type that it has not');
   }
 
-  const executor = await load(contestant, (ops) => ops.select(ops.embed(matrix(ops, 'x', 4, cols, x))));
+  const endless = { kvLayers: [{ layer: 0, kvHeads: 1 << 20, headDim: 1 << 20 }], kvCache: 'f32' } as const;
+  const embedding = (ops: Ops): Activation => ops.select(ops.embed(matrix(ops, 'x', 4, cols, x)));
+  await t.rejects(load(contestant, embedding, endless), { message: /memory|GiB/ }, 'a cache beyond all memory');
+
+  const executor = await load(contestant, embedding);
   const fine = batchOf([{ start: 0, ids: [0, 1] }]);
   const bad: readonly (readonly [string, Batch])[] = [
     ['an id beyond the vocabulary', { ...fine, ids: Int32Array.of(0, 4) }],

@@ -86,7 +86,15 @@ function serve(engine: FakeEngine, contextLength = 100): ServedModel {
     messages
       .map(({ role, content }) => `<${role}>${content.map((part) => 'text' in part && part.text).join('')}`)
       .join('');
-  model.loaded({ engine, tokenizer: bytes, template: { render }, format: plain, contextLength, fingerprint: 'fp_1' });
+  model.loaded({
+    engine,
+    tokenizer: bytes,
+    template: { render },
+    format: plain,
+    contextLength,
+    fingerprint: 'fp_1',
+    longestToken: 1,
+  });
   return model;
 }
 
@@ -172,7 +180,7 @@ void t.test('a refusal before the engine accepted is thrown by the first next', 
   await t.rejects(all(start(engine, { model: 'gpt-4' })), {
     kind: 'not_found',
     code: 'model_not_found',
-    message: /"tiny", "small", "default"/,
+    message: /"default", "tiny", "small"/,
   });
   await t.rejects(all(start(engine, { choices: 2 })), { code: 'unsupported_parameter' });
   await t.rejects(all(start(engine, { truncate: true })), { code: 'unsupported_parameter' });
@@ -194,6 +202,43 @@ void t.test('a refusal before the engine accepted is thrown by the first next', 
     param: 'messages[0].content[0]',
   });
   t.equal(engine.submitted.length, 1, 'only the first reached the engine');
+});
+
+void t.test('a prompt that cannot fit is refused before template and tokenizer see it', async (t) => {
+  const engine = new FakeEngine();
+  const model = new ServedModel('tiny', [], 1);
+  const never = (): never => t.fail('this is work for nothing') as never;
+  const tokenizer = { ...bytes, encode: never };
+  const parts = {
+    engine,
+    tokenizer,
+    template: { render: never },
+    format: plain,
+    contextLength: 100,
+    fingerprint: 'fp_1',
+  };
+  model.loaded({ ...parts, longestToken: 4 });
+  const chat = (texts: readonly string[]): GenerationRequest['prompt'] => ({
+    type: 'chat',
+    messages: texts.map((text) => ({ role: 'user', content: [{ type: 'text', text }] })),
+    tools: [],
+    toolChoice: { mode: 'none' },
+    template: {},
+  });
+  const prompts: GenerationRequest['prompt'][] = [
+    chat(['x'.repeat(396)]),
+    chat(Array.from({ length: 100 }, () => '')),
+    { type: 'text', text: 'x'.repeat(400) },
+    { type: 'tokens', ids: Array.from({ length: 100 }, () => 1) },
+  ];
+  for (const prompt of prompts) {
+    const events = createGenerate(new Models([model]))({ ...request, prompt }, new AbortController().signal);
+    await t.rejects(all(events), {
+      name: 'ApiError',
+      code: 'context_length_exceeded',
+      message: /at least 100 tokens.*holds 100/,
+    });
+  }
 });
 
 void t.test('an abort cancels the run at each stage', async (t) => {
@@ -258,25 +303,29 @@ void t.test('law: any cut of the same tokens gives the same text, reason and usa
 
 void t.test('names: default, none, loaded name and alias', async (t) => {
   const model = serve(new FakeEngine());
-  const models = new Models([model]);
+  const models = new Models([model, new ServedModel('small', ['other', 'default'], 2)]);
   for (const name of [undefined, 'default', 'tiny', 'small']) t.equal(models.find(name), model);
+  t.equal(models.find('other').created, 2);
   t.throws(() => models.find('Tiny'), { name: 'ApiError', kind: 'not_found' }, 'exactly as listed');
   t.same(
     models.list().map(({ id }) => id),
-    ['tiny', 'small', 'default'],
+    ['default', 'tiny', 'small', 'other'],
+    'each name once',
   );
 });
 
-void t.test('a model that is not loaded yet, or never will be, answers 503 and says why', async (t) => {
+void t.test('the state of a model is that of its engine, once it was loaded', async (t) => {
   const model = new ServedModel('tiny', [], 1);
   t.equal(model.state, 'loading');
-  t.throws(() => model.parts, { kind: 'unavailable', code: 'model_loading', retryAfterSeconds: 1 });
-  model.failed('the file is damaged');
-  t.equal(model.state, 'failed');
-  t.throws(() => model.parts, { kind: 'unavailable', message: /damaged/ });
+  t.throws(() => model.parts, { name: 'ApiError', kind: 'unavailable', code: 'model_loading', retryAfterSeconds: 1 });
   const engine = new FakeEngine();
   const loaded = serve(engine);
-  t.equal(loaded.state, 'ready');
-  engine.state = 'restarting';
-  t.equal(loaded.state, 'engine_down');
+  for (const [state, expected] of [
+    ['ready', 'ready'],
+    ['restarting', 'engine_down'],
+    ['failed', 'failed'],
+  ] as const) {
+    engine.state = state;
+    t.equal(loaded.state, expected);
+  }
 });

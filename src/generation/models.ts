@@ -19,8 +19,11 @@ export interface ModelParts {
   /** Positions of prompt and answer together. */
   readonly contextLength: number;
   readonly fingerprint: string;
+  /** Most characters (UTF-16 units) of text that one token can stand for; bounds the work on prompts that are far too long. */
+  readonly longestToken: number;
 }
 
+/** `engine_down`: its process ended and is being started again. `failed`: that was given up. */
 export type ModelState = 'loading' | 'ready' | 'engine_down' | 'failed';
 
 export class ServedModel {
@@ -30,7 +33,6 @@ export class ServedModel {
   /** When it was registered, seconds since 1970. */
   readonly created: number;
   #parts: ModelParts | undefined;
-  #failure: string | undefined;
 
   constructor(name: string, aliases: readonly string[], created: number) {
     this.name = name;
@@ -42,15 +44,8 @@ export class ServedModel {
     this.#parts = parts;
   }
 
-  /** It will never be ready; `reason` is for the caller. */
-  failed(reason: string): void {
-    this.#failure = reason;
-  }
-
   get state(): ModelState {
-    if (this.#failure !== undefined) return 'failed';
-    if (this.#parts === undefined) return 'loading';
-    return this.#parts.engine.state === 'ready' ? 'ready' : 'engine_down';
+    return this.#parts === undefined ? 'loading' : states[this.#parts.engine.state];
   }
 
   /** Positions of prompt and answer together, once that is known. */
@@ -58,19 +53,24 @@ export class ServedModel {
     return this.#parts?.contextLength;
   }
 
-  /** Throws the 503 of a model that cannot answer now. */
+  /** Throws the 503 of a model that is still loading. */
   get parts(): ModelParts {
-    if (this.#failure !== undefined)
-      throw new ApiError('unavailable', `The model could not be loaded: ${this.#failure}`);
-    if (this.#parts === undefined) {
-      throw new ApiError('unavailable', `The model ${this.name} is still loading. Try again in a moment.`, {
-        code: 'model_loading',
-        retryAfterSeconds: 1,
-      });
-    }
-    return this.#parts;
+    if (this.#parts !== undefined) return this.#parts;
+    throw new ApiError('unavailable', `The model ${this.name} is still loading. Try again in a moment.`, {
+      code: 'model_loading',
+      retryAfterSeconds: 1,
+    });
   }
 }
+
+/** Once its model was loaded, an engine that loads is one that starts again. */
+const states: Readonly<Record<EngineHandle['state'], ModelState>> = {
+  ready: 'ready',
+  failed: 'failed',
+  loading: 'engine_down',
+  restarting: 'engine_down',
+  stopped: 'engine_down',
+};
 
 /** What a request may write into `model`, and which model that is. */
 export interface ModelName {
@@ -79,21 +79,25 @@ export interface ModelName {
 }
 
 export class Models {
-  readonly #names: readonly ModelName[];
+  readonly #names: ReadonlyMap<string, ServedModel>;
 
   /** The first one is the default. */
   constructor(served: readonly ServedModel[]) {
     invariant(served.length > 0, 'there is a default model');
-    const names = served.flatMap((model) => [model.name, ...model.aliases].map((id) => ({ id, model })));
-    this.#names = [...names, { id: defaultName, model: served[0] }];
+    // The first to claim a name has it.
+    const names = new Map<string, ServedModel>([[defaultName, served[0]]]);
+    for (const model of served) {
+      for (const id of [model.name, ...model.aliases]) if (!names.has(id)) names.set(id, model);
+    }
+    this.#names = names;
   }
 
   /** No name and `default` mean the default model; other names must be written exactly as listed. */
   find(id: string = defaultName): ServedModel {
-    const found = this.#names.find((name) => name.id === id);
-    if (found !== undefined) return found.model;
-    const known = this.#names.map((name) => `"${name.id}"`).join(', ');
-    throw new ApiError('not_found', `The model "${id}" is not loaded. Loaded here: ${known}.`, {
+    const found = this.#names.get(id);
+    if (found !== undefined) return found;
+    const known = this.list().map((name) => `"${name.id}"`);
+    throw new ApiError('not_found', `The model "${id}" is not loaded. Loaded here: ${known.join(', ')}.`, {
       code: 'model_not_found',
       param: 'model',
     });
@@ -103,10 +107,10 @@ export class Models {
     return this.find();
   }
 
-  /** Names, then aliases of each model; `default` last. */
+  /** Everything that `find` finds. `default` first, then each model with its aliases. */
   list(): readonly ModelName[] {
-    return this.#names;
+    return [...this.#names].map(([id, model]) => ({ id, model }));
   }
 }
 
-export const defaultName = 'default';
+const defaultName = 'default';

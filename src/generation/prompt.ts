@@ -7,18 +7,42 @@ import { promptIds, withBos } from '../tokenizer/prompt.ts';
 import type { ModelParts } from './models.ts';
 
 /** Throws an `ApiError` for what cannot be written, and for a prompt that leaves no room for an answer. */
-export function writePrompt(request: GenerationRequest, model: ModelParts): Int32Array {
-  const ids = encode(request.prompt, model);
-  const { contextLength } = model;
-  if (ids.length >= contextLength) {
-    throw new ApiError(
-      'invalid_request',
-      `The prompt has ${ids.length} tokens, and the context of this model holds ${contextLength}, at least one of them for the answer. ` +
-        'Shorten the prompt, or start the server with a larger --ctx.',
-      { code: 'context_length_exceeded', param: request.prompt.type === 'chat' ? 'messages' : 'prompt' },
-    );
-  }
+export function writePrompt({ prompt }: GenerationRequest, model: ModelParts): Int32Array {
+  // Templates and tokenizers run on the server's only thread: what cannot fit is refused before they see it.
+  const least = leastTokens(prompt, model.longestToken);
+  if (least >= model.contextLength) throw tooLong(`at least ${least}`, prompt, model);
+  const ids = encode(prompt, model);
+  if (ids.length >= model.contextLength) throw tooLong(String(ids.length), prompt, model);
   return ids;
+}
+
+/** A lower bound that costs nothing to find. */
+function leastTokens(prompt: Prompt, longestToken: number): number {
+  switch (prompt.type) {
+    case 'tokens':
+      return prompt.ids.length;
+    case 'text':
+      return Math.ceil(prompt.text.length / longestToken);
+    case 'chat': {
+      const { messages } = prompt;
+      let characters = 0;
+      for (const { content } of messages)
+        for (const part of content) if (part.type === 'text') characters += part.text.length;
+      // Every template marks where a message begins with at least one token.
+      return messages.length + Math.ceil(characters / longestToken);
+    }
+    default:
+      throw prompt satisfies never;
+  }
+}
+
+function tooLong(tokens: string, prompt: Prompt, { contextLength }: ModelParts): ApiError {
+  return new ApiError(
+    'invalid_request',
+    `The prompt has ${tokens} tokens, and the context of this model holds ${contextLength}, at least one of them for the answer. ` +
+      'Shorten the prompt, or start the server with a larger --ctx.',
+    { code: 'context_length_exceeded', param: prompt.type === 'chat' ? 'messages' : 'prompt' },
+  );
 }
 
 function encode(prompt: Prompt, { tokenizer, template }: ModelParts): Int32Array {

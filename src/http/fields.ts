@@ -51,13 +51,10 @@ export function refuseUnknown(unknown: UnknownFields): void {
 
 /** The patterns as one header value: printable ASCII, the rest percent-encoded, bounded in length. */
 export function ignoredHeader(unknown: UnknownFields): string {
-  let text = '';
-  for (const pattern of unknown.keys()) {
-    const name = headerName(pattern);
-    if (text.length + name.length > maxHeaderLength - 8) return `${text}, ...`;
-    text += text === '' ? name : `, ${name}`;
-  }
-  return unknown.size === maxUnknown ? `${text}, ...` : text;
+  const names = [...unknown.keys()].slice(0, maxUnknown).map(headerName);
+  let length = 0;
+  const shown = names.filter((name) => (length += name.length + 2) <= maxHeaderLength);
+  return shown.length < unknown.size ? `${shown.join(', ')}, ...` : shown.join(', ');
 }
 
 function look(plan: FieldPlan, value: unknown, path: string, pattern: string): Findings {
@@ -142,7 +139,8 @@ function byTrouble(a: Findings, b: Findings): number {
 }
 
 function remember(findings: Findings, pattern: string, path: string): void {
-  if (findings.unknown.size < maxUnknown && !findings.unknown.has(pattern)) findings.unknown.set(pattern, path);
+  // One more than is shown: the header says whether there were more.
+  if (findings.unknown.size <= maxUnknown && !findings.unknown.has(pattern)) findings.unknown.set(pattern, path);
 }
 
 /** Equality of JSON values; 0 and -0 are one number. */

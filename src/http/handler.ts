@@ -115,8 +115,9 @@ export class Handler {
     const header = ignoredHeader(unknown);
     visit.headers = { ...visit.headers, 'x-ignored-fields': header };
     visit.notes['ignored'] = header;
-    const names = [...unknown.keys()].map((name) => `${operationId} ${name}`);
-    if (names.every((name) => this.#reported.has(name)) || this.#reported.size >= maxReported) return;
+    const names = [...unknown.keys()].map((name) => `${operationId} ${name.slice(0, 100)}`);
+    const isNew = names.some((name) => !this.#reported.has(name));
+    if (!isNew || this.#reported.size + names.length > maxReported) return;
     for (const name of names) this.#reported.add(name);
     visit.log.warn('unknown fields are ignored (further requests with them are not reported)', { fields: header });
   }

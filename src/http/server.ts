@@ -16,6 +16,8 @@ export interface DrainOptions {
   readonly delayMs?: number;
   /** Then running ones may finish for so long; default 30 s. */
   readonly graceMs?: number;
+  /** Then the last bytes have so long to leave; default 2 s. Readers that stall longer are cut off. */
+  readonly flushMs?: number;
 }
 
 export interface HttpServer {
@@ -23,6 +25,8 @@ export interface HttpServer {
   listen(): Promise<number>;
   /** True from the first call of `drain` or `close`: readiness probes say no. */
   readonly isStopping: boolean;
+  /** Requests that are being answered now. */
+  readonly running: number;
   /**
    * The orderly end: new requests get 503 (routes with open access are still answered), running ones finish or, after the grace period,
    * end with their error. Resolves when everything is closed. Later calls join the first.
@@ -35,9 +39,6 @@ export interface HttpServer {
 export function createServer(parts: ServerParts): HttpServer {
   return new Server(parts);
 }
-
-/** Time for the last bytes of an answer to leave; readers that stall longer are cut off. */
-const flushMs = 2_000;
 
 class Server implements HttpServer {
   readonly #parts: ServerParts;
@@ -56,6 +57,10 @@ class Server implements HttpServer {
     return this.#isStopping;
   }
 
+  get running(): number {
+    return this.#running.size;
+  }
+
   listen(): Promise<number> {
     const { transport, options } = this.#parts;
     const { host, port, maxHeaderBytes = 65_536 } = options;
@@ -66,7 +71,7 @@ class Server implements HttpServer {
 
   drain(options: DrainOptions = {}): Promise<void> {
     this.#isStopping = true;
-    this.#drained ??= this.#drain(options.delayMs ?? 0, options.graceMs ?? 30_000);
+    this.#drained ??= this.#drain(options);
     return this.#drained;
   }
 
@@ -77,11 +82,11 @@ class Server implements HttpServer {
     await this.#parts.transport.close();
   }
 
-  async #drain(delayMs: number, graceMs: number): Promise<void> {
+  async #drain({ delayMs = 0, graceMs = 30_000, flushMs = 2_000 }: DrainOptions): Promise<void> {
     const { transport, log } = this.#parts;
     if (delayMs > 0) await new Promise((resolve) => setTimeout(resolve, delayMs));
     this.#handler.refusesNew = true;
-    log.info('draining', { running: this.#running.size, graceMs });
+    log.debug('draining', { running: this.#running.size, graceMs });
     await withinMs(this.#idle(), graceMs);
     if (this.#running.size > 0)
       log.warn('requests did not finish within the grace period', { running: this.#running.size });
@@ -128,7 +133,7 @@ class Server implements HttpServer {
     } catch (sendError) {
       // A header that cannot be written, and our own fault: the caller still gets an answer.
       visit.log.error('cannot send this answer', { error: sendError });
-      visit.headers = {};
+      visit.headers = visit.names;
       visit.send(errorAnswer(sendError, visit.dialect, visit.requestId));
     }
   }

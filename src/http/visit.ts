@@ -31,8 +31,13 @@ export class Visit {
     this.requestId = given !== undefined && /^[\w.:-]{1,128}$/.test(given) ? given : newId('req_');
     this.log = log.with({ requestId: this.requestId });
     this.signal = this.#stop.signal;
-    this.headers = { 'x-request-id': this.requestId, 'request-id': this.requestId };
+    this.headers = this.names;
     exchange.signal.addEventListener('abort', () => this.#stop.abort(exchange.signal.reason), { once: true });
+  }
+
+  /** On every answer, whatever happens: OpenAI's clients read the one, Anthropic's the other. */
+  get names(): Headers {
+    return { 'x-request-id': this.requestId, 'request-id': this.requestId };
   }
 
   stop(reason: Error): void {

@@ -9,7 +9,7 @@ import { joinParts, openParts } from '../weights/gguf.ts';
 import type { GgufFile } from '../weights/gguf.ts';
 import { printable, quote } from '../weights/quote.ts';
 
-const usage = 'inspect gguf PATH [--json] [--full]';
+export const usage = 'inspect gguf PATH [--json] [--full]';
 
 /** Exit code: 0, 1 when the file is no model, 2 for arguments that are not understood. Problems go to standard error. */
 export async function run(args: readonly string[], out: { write(text: string): unknown }): Promise<number> {

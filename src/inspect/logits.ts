@@ -34,7 +34,7 @@ const devices: Readonly<Record<DeviceKind, (options: DeviceOptions) => Backend>>
   },
 };
 
-const usage =
+export const usage =
   'inspect logits --model PATH --ids 1,2,3 [--positions 0,7] [--greedy N] [--device D] [--kernels K] [--threads N] ' +
   '[--kv-cache f32|f16|q8_0] [--ctx N]';
 

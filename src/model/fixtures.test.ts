@@ -7,6 +7,8 @@ import t from 'tap';
 import type { Backend } from '../compute/backend.ts';
 import { createReferenceBackend } from '../compute/reference/backend.ts';
 import { createWasmBackend } from '../compute/wasm/backend.ts';
+import { whyNot } from '../compute/wasm/builds.ts';
+import { probeKernels } from '../compute/wasm/probe.ts';
 import { fixture } from '../testing/fixtures.ts';
 import { openCheckpoint } from '../weights/gguf.ts';
 import { buildModel } from './model.ts';
@@ -21,22 +23,29 @@ interface Contestant {
   readonly peerShare: number;
   /** Quantised types it runs; it must refuse the others by name. */
   readonly quantised: readonly string[] | 'all';
+  /** What this machine lacks to run it. */
+  readonly missing?: string | undefined;
 }
+
+const kernelBuilds = ['strict', 'rel16', 'vnni'] as const;
 
 const backends: readonly Contestant[] = [
   // It computes exactly what `exact_logits` mean, and the peer quantises activations: a far smaller share is right.
   { name: 'reference', create: createReferenceBackend, tolerance: 1e-5, peerShare: 0.01, quantised: 'all' },
-  {
-    name: 'wasm strict',
-    create: () => createWasmBackend({ threads: 2, kernels: 'strict' }),
+  ...kernelBuilds.map((build) => ({
+    name: `wasm ${build}`,
+    create: () => createWasmBackend({ threads: 2, kernels: build }),
     tolerance: 1e-5,
     peerShare: 1.1,
-    quantised: ['q8_0', 'q4_0'],
-  },
+    quantised: ['bf16', 'q8_0', 'q4_0', 'q4_1', 'q5_0', 'q5_1', 'q4_k', 'q5_k', 'q6_k'],
+    missing: whyNot(build, probeKernels()),
+  })),
 ];
 
 /** Largest error of a model without quantised weights that the fixtures' README accepts; the greedy rule uses it. */
 const acceptedError = 1e-3;
+/** The same with keys and values in f16. */
+const acceptedNarrowError = 5e-3;
 
 interface Expected {
   readonly prompt_ids: readonly number[];
@@ -52,6 +61,10 @@ const quantised =
     .map((type) => `quant/q-${type}`);
 
 for (const contestant of backends) {
+  if (contestant.missing !== undefined) {
+    void t.skip(`${contestant.name}: ${contestant.missing}`, () => undefined);
+    continue;
+  }
   for (const name of [...plain, ...quantised]) {
     void t.test(`${contestant.name}: ${name}`, async (t) => {
       const path = fixture(t, `models/${name}.gguf`);
@@ -66,6 +79,36 @@ for (const contestant of backends) {
       }
     });
   }
+}
+
+for (const contestant of backends) {
+  for (const type of ['Q8_0', 'Q4_K']) {
+    if (contestant.missing !== undefined) continue;
+    if (contestant.quantised !== 'all' && !contestant.quantised.includes(type.toLowerCase())) continue;
+    // Trained, so that its gaps are wide: what it says is certain.
+    void t.test(`${contestant.name}: the demo model in ${type} says what it was trained to say`, async (t) => {
+      const path = fixture(t, `models/demo/demo-3m-${type}.gguf`);
+      const goldenPath = fixture(t, 'models/demo/golden.json');
+      if (path === undefined || goldenPath === undefined) return;
+      const golden = JSON.parse(readFileSync(goldenPath, 'utf8')) as Readonly<Record<string, readonly Golden[]>>;
+      const model = buildModel(await openCheckpoint(path));
+      const probe = await Probe.load(model, contestant.create(), { kvCache: 'f32', batchTokens: 64 });
+      t.teardown(() => probe.close());
+      for (const { user, prompt_ids, greedy_ids } of golden[type]) {
+        probe.rewind(0);
+        const [row] = await probe.feed(prompt_ids, [prompt_ids.length - 1]);
+        const steps = await continueGreedily(probe, row, greedy_ids.length);
+        const tokens = steps.map(({ token }) => token);
+        t.strictSame(tokens, greedy_ids, user);
+      }
+    });
+  }
+}
+
+interface Golden {
+  readonly user: string;
+  readonly prompt_ids: readonly number[];
+  readonly greedy_ids: readonly number[];
 }
 
 async function compareModel(
@@ -88,6 +131,14 @@ async function compareModel(
   t.comment(`largest error ${largest.toExponential(1)} deviations, relative RMSE ${relative.toExponential(1)}`);
   if (isQuantised) t.ok(relative <= contestant.peerShare * expected.peer_rel_rmse, 'relative RMSE');
   else t.ok(largest <= contestant.tolerance, 'every logit');
+
+  if (!isQuantised) {
+    const narrow = await Probe.load(model, contestant.create(), { kvCache: 'f16', batchTokens: 64 });
+    const rows = await narrow.feed(ids, positions);
+    await narrow.close();
+    const off = Math.max(...rows.map((row, i) => largestError(row, exact[i]) / deviation(exact[i])));
+    t.ok(off <= acceptedNarrowError, `an f16 cache costs ${off.toExponential(1)} deviations`);
+  }
 
   // What a top-2 gap must exceed to be certain. Among a few hundred logits of the peer some are several RMSEs off.
   const uncertainty = isQuantised ? 3 * 1.1 * expected.peer_rel_rmse : acceptedError;

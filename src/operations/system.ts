@@ -35,6 +35,6 @@ export function systemOperations(models: Models, { version, document, isStopping
 const notReady: Readonly<Record<Exclude<ModelState, 'ready'> | 'draining', string>> = {
   loading: 'The model is still loading.',
   engine_down: 'The engine process of the model ended and is being started again.',
-  failed: 'The model could not be loaded; the log of the server says why.',
+  failed: 'The engine process of the model does not stay up; the log of the server says why.',
   draining: 'The server is shutting down.',
 };

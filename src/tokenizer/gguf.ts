@@ -7,9 +7,13 @@ import type { Encoder } from './encoder.ts';
 import { byteLevelEncoder } from './huggingface.ts';
 import { Keys, TokenizerError, missing } from './keys.ts';
 import { findPreTokenizer, preTokenizerNames } from './pre-tokenizers.ts';
+import { mergeListEncoder, scoredEncoder } from './sentencepiece.ts';
 import { SpecialTokens } from './special-tokens.ts';
 import type { Tokenizer } from './tokenizer.ts';
-import { FileVocabulary } from './vocabulary.ts';
+import { unigramEncoder } from './unigram.ts';
+import { FileVocabulary, plainRoles } from './vocabulary.ts';
+import type { Roles } from './vocabulary.ts';
+import { wordPieceEncoder } from './wordpiece.ts';
 
 /** What a family knows of itself. */
 interface Family {
@@ -77,11 +81,26 @@ export function createTokenizer(metadata: Metadata): FileTokenizer {
     );
   }
   const family = read(keys);
-  return new FileTokenizer(family, new SpecialTokens(family.vocabulary));
+  return new FileTokenizer(family, new SpecialTokens(family.vocabulary, swallowing(metadata, family.vocabulary)));
+}
+
+/**
+ * Whether a special token swallows the white space after it. GGUF has no key for that; the one family that was trained so is known
+ * by its name.
+ */
+function swallowing(metadata: Metadata, vocabulary: FileVocabulary): (id: number) => boolean {
+  const name = metadata['general.name'];
+  if (typeof name !== 'string' || !/phi-?3/i.test(name)) return () => false;
+  const keeps = new Set(['<unk>', '<s>', '<|endoftext|>']);
+  return (id) => !keeps.has(vocabulary.piece(id));
 }
 
 const families: Record<string, (keys: Keys) => Family> = {
   gpt2: readByteLevel,
+  llama: readSentencePiece,
+  t5: readUnigram,
+  bert: readWordPiece,
+  gemma4: readMergeList,
 };
 
 function readByteLevel(keys: Keys): Family {
@@ -92,13 +111,74 @@ function readByteLevel(keys: Keys): Family {
       `tokenizer.ggml.pre is "${name}", which is not supported: a wrong pre-tokenizer would silently make the model worse. Known are ${preTokenizerNames().join(', ')}`,
     );
   }
-  const vocabulary = new FileVocabulary(keys, 'byte-level', {});
+  const vocabulary = new FileVocabulary(keys, 'byte-level');
   return {
     vocabulary,
     encoder: byteLevelEncoder(keys, vocabulary, pre),
     ...framing(keys, vocabulary, { bos: pre.addsBos ?? false, eos: false }),
     stripsLeadingSpace: false,
     cleansSpaces: pre.cleansSpaces ?? false,
+  };
+}
+
+function readSentencePiece(keys: Keys): Family {
+  const vocabulary = new FileVocabulary(keys, 'sentencepiece', habits({ bos: 1, eos: 2, unknown: 0 }));
+  const addsSpacePrefix = keys.flag('add_space_prefix') ?? true;
+  return {
+    vocabulary,
+    encoder: scoredEncoder(vocabulary, addsSpacePrefix),
+    ...framing(keys, vocabulary, { bos: true, eos: false }),
+    stripsLeadingSpace: addsSpacePrefix,
+    cleansSpaces: false,
+  };
+}
+
+function readMergeList(keys: Keys): Family {
+  const vocabulary = new FileVocabulary(keys, 'sentencepiece');
+  return {
+    vocabulary,
+    encoder: mergeListEncoder(keys, vocabulary),
+    // Early files say no BOS, but these models do not work without one.
+    addsBos: vocabulary.bos !== undefined,
+    addsEos: framing(keys, vocabulary, { bos: true, eos: false }).addsEos,
+    stripsLeadingSpace: false,
+    cleansSpaces: true,
+  };
+}
+
+function readUnigram(keys: Keys): Family {
+  const vocabulary = new FileVocabulary(keys, 'sentencepiece', habits({ eos: 1, unknown: 2 }));
+  const addsSpacePrefix = keys.flag('add_space_prefix') ?? false;
+  return {
+    vocabulary,
+    encoder: unigramEncoder(keys, vocabulary, addsSpacePrefix),
+    ...framing(keys, vocabulary, { bos: false, eos: true }),
+    stripsLeadingSpace: addsSpacePrefix,
+    cleansSpaces: false,
+  };
+}
+
+/** An encoder's text stands between [CLS] and [SEP]: they are its BOS and EOS. */
+function readWordPiece(keys: Keys): Family {
+  const vocabulary = new FileVocabulary(keys, 'sentencepiece', {
+    bos: { keys: ['cls_token_id', 'bos_token_id'], habit: 101 },
+    eos: { keys: ['seperator_token_id', 'eos_token_id'], habit: 102 },
+    unknown: { keys: ['unknown_token_id'], habit: 100 },
+  });
+  return {
+    vocabulary,
+    encoder: wordPieceEncoder(keys, vocabulary),
+    ...framing(keys, vocabulary, { bos: true, eos: true }),
+    stripsLeadingSpace: false,
+    cleansSpaces: true,
+  };
+}
+
+function habits(ids: { readonly bos?: number; readonly eos?: number; readonly unknown?: number }): Roles {
+  return {
+    bos: { ...plainRoles.bos, ...(ids.bos === undefined ? {} : { habit: ids.bos }) },
+    eos: { ...plainRoles.eos, ...(ids.eos === undefined ? {} : { habit: ids.eos }) },
+    unknown: { ...plainRoles.unknown, ...(ids.unknown === undefined ? {} : { habit: ids.unknown }) },
   };
 }
 

@@ -11,17 +11,13 @@ interface Node {
   id: number | undefined;
 }
 
-export interface Stripping {
-  /** Ids that swallow the white space after them (added tokens with `rstrip`). */
-  readonly after: (id: number) => boolean;
-}
-
 export class SpecialTokens {
   readonly #plain: Node;
   readonly #all: Node;
-  readonly #stripsAfter: (id: number) => boolean;
+  readonly #swallows: (id: number) => boolean;
 
-  constructor(vocabulary: FileVocabulary, stripping: Stripping = { after: () => false }) {
+  /** `swallows`: whether the white space after a token belongs to it. */
+  constructor(vocabulary: FileVocabulary, swallows: (id: number) => boolean = () => false) {
     const pieces = (ids: Iterable<number>): Node => {
       const root: Node = { next: new Map(), id: undefined };
       for (const id of ids) add(root, vocabulary.piece(id), id);
@@ -29,7 +25,7 @@ export class SpecialTokens {
     };
     this.#plain = pieces(vocabulary.ofKind('user'));
     this.#all = pieces(vocabulary.ofKind('user', 'control', 'unknown'));
-    this.#stripsAfter = stripping.after;
+    this.#swallows = swallows;
   }
 
   split(text: string, special: boolean): Section[] {
@@ -37,15 +33,15 @@ export class SpecialTokens {
     const sections: Section[] = [];
     let start = 0;
     for (let at = 0; at < text.length;) {
-      const id = root.next.has(text.charCodeAt(at)) ? longest(root, text, at) : undefined;
-      if (id === undefined) {
+      const match = root.next.has(text.charCodeAt(at)) ? longest(root, text, at) : undefined;
+      if (match === undefined) {
         at++;
         continue;
       }
       if (at > start) sections.push(text.slice(start, at));
-      sections.push(id.id);
-      at = id.end;
-      if (this.#stripsAfter(id.id)) while (at < text.length && /\s/.test(text[at])) at++;
+      sections.push(match.id);
+      at = match.end;
+      if (this.#swallows(match.id)) while (at < text.length && /[\t-\r ]/.test(text[at])) at++;
       start = at;
     }
     if (start < text.length) sections.push(text.slice(start));

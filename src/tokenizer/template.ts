@@ -96,6 +96,10 @@ export class ChatTemplate {
 
   /** Renders exactly this context, as Python's transformers would. */
   renderContext(context: Readonly<Record<string, unknown>>): string {
+    const tools = context['tools'];
+    if (this.#withTools !== undefined && Array.isArray(tools) && tools.length > 0) {
+      return this.#withTools.renderContext(context);
+    }
     try {
       return this.#program.render(context, this.#now);
     } catch (error) {

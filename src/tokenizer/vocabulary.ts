@@ -35,6 +35,20 @@ const turnEnds: ReadonlySet<string> = new Set([
 
 const encoder = new TextEncoder();
 
+/** Where a token with a role is named, first key first, and the id that a family uses where the file names none. */
+export interface Role {
+  readonly keys: readonly string[];
+  readonly habit?: number;
+}
+
+export type Roles = Readonly<Record<'bos' | 'eos' | 'unknown', Role>>;
+
+export const plainRoles: Roles = {
+  bos: { keys: ['bos_token_id'] },
+  eos: { keys: ['eos_token_id'] },
+  unknown: { keys: ['unknown_token_id'] },
+};
+
 export class FileVocabulary implements Vocabulary {
   readonly size: number;
   readonly bos: number | undefined;
@@ -43,38 +57,45 @@ export class FileVocabulary implements Vocabulary {
   readonly endOfGeneration: ReadonlySet<number>;
   readonly spelling: Spelling;
   readonly scores: readonly number[] | undefined;
+  /** Characters of the longest piece. Where encoding drops nothing (BPE), n characters need at least n / longestPiece tokens. */
+  readonly longestPiece: number;
   readonly #pieces: readonly string[];
   readonly #kinds: readonly TokenKind[];
   readonly #ids = new Map<string, number>();
   /** Filled as tokens are used: most of a large vocabulary never is. */
   readonly #bytes: (Uint8Array | undefined)[];
 
-  constructor(
-    keys: Keys,
-    spelling: Spelling,
-    defaults: { readonly bos?: number; readonly eos?: number; readonly unknown?: number },
-  ) {
+  constructor(keys: Keys, spelling: Spelling, roles: Roles = plainRoles) {
     const pieces = keys.strings('tokens', maxTokens);
     if (pieces === undefined || pieces.length === 0) throw missing('tokens', 'the file has no vocabulary');
     this.size = pieces.length;
     this.spelling = spelling;
     this.#pieces = pieces;
+    this.longestPiece = pieces.reduce((longest, piece) => Math.max(longest, piece.length), 1);
     this.#bytes = Array.from({ length: pieces.length });
     const types = atLeast(keys.numbers('token_type', maxTokens), 'token_type', this.size);
     this.scores = atLeast(keys.numbers('scores', maxTokens), 'scores', this.size);
     // Of equal pieces the first id is the one that encoding gives.
     for (let id = this.size - 1; id >= 0; id--) this.#ids.set(pieces[id], id);
 
-    const named = (name: string, fallback?: number): number | undefined => {
-      const id = keys.id(name, this.size);
-      return id ?? (fallback !== undefined && fallback < this.size ? fallback : undefined);
-    };
-    this.bos = named('bos_token_id', defaults.bos);
-    this.eos = named('eos_token_id', defaults.eos);
-    this.unknown = named('unknown_token_id', defaults.unknown);
-
     this.#kinds = pieces.map((_, id) => kindOf(types?.[id] ?? 1, id));
-    this.endOfGeneration = this.#findEnds([this.eos, named('eot_token_id'), named('eom_token_id')]);
+
+    const find = ({ keys: names, habit }: Role): number | undefined => {
+      for (const name of names) {
+        const id = keys.id(name, this.size);
+        if (id !== undefined) return id;
+      }
+      const isSpecial = habit !== undefined && (this.#kinds[habit] === 'control' || this.#kinds[habit] === 'unknown');
+      return isSpecial ? habit : undefined;
+    };
+    this.bos = find(roles.bos);
+    this.eos = find(roles.eos);
+    this.unknown = find(roles.unknown);
+    this.endOfGeneration = this.#findEnds([
+      this.eos,
+      keys.id('eot_token_id', this.size),
+      keys.id('eom_token_id', this.size),
+    ]);
   }
 
   piece(id: number): string {

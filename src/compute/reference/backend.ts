@@ -18,9 +18,31 @@ export function createReferenceBackend(): Backend {
   return {
     async load(plan, progress) {
       for (const op of plan.program.ops) refuseUnsupported(op);
-      return new ReferenceExecutor(plan, await loadWeights(plan.weights, progress));
+      // All memory first: a plan that does not fit fails before the file is read.
+      const state = allocate(plan);
+      return new ReferenceExecutor(plan, state, await loadWeights(plan.weights, progress));
     },
   };
+}
+
+interface State {
+  readonly buffers: BufferPlan;
+  /** Memory of the buffers' slots. */
+  readonly slots: readonly Float32Array[];
+  readonly cache: KvCache;
+}
+
+function allocate(plan: BackendPlan): State {
+  const buffers = planBuffers(plan.program, plan.limits);
+  try {
+    const cache = new KvCache(plan);
+    return { buffers, cache, slots: buffers.slots.map((values) => new Float32Array(values)) };
+  } catch (cause) {
+    if (!(cause instanceof RangeError)) throw cause;
+    throw new BackendError('There is not enough memory for the cache of this context; a shorter one needs less.', {
+      cause,
+    });
+  }
 }
 
 /** How long the event loop may wait for arithmetic before a pause between two records. */
@@ -37,19 +59,18 @@ class ReferenceExecutor implements Executor {
   #isBusy = false;
   #isClosed = false;
 
-  constructor(plan: BackendPlan, weights: Weights) {
+  constructor(plan: BackendPlan, { buffers, slots, cache }: State, weights: Weights) {
     this.#plan = plan;
     this.#weights = weights;
-    this.#buffers = planBuffers(plan.program, plan.limits);
-    this.#cache = new KvCache(plan);
-    this.#slots = this.#buffers.slots.map((cells) => new Float32Array(cells));
+    this.#buffers = buffers;
+    this.#slots = slots;
+    this.#cache = cache;
     this.memory = {
       weightBytes: weightBytes(weights),
-      kvCacheBytes: this.#cache.bytes,
+      kvCacheBytes: cache.bytes,
       // Besides the buffers: one float64 score per position that attention may see.
       scratchBytes:
-        this.#buffers.slots.reduce((sum, cells) => sum + 4 * cells, 0) +
-        8 * plan.limits.blocksPerSequence * blockTokens,
+        slots.reduce((sum, { byteLength }) => sum + byteLength, 0) + 8 * plan.limits.blocksPerSequence * blockTokens,
     };
   }
 

@@ -29,11 +29,11 @@ export function createWasmBackend(options: WasmOptions): Backend & { readonly bu
     build,
     async load(plan, progress) {
       refuseUnsupported(plan);
-      const layout = planLayout(plan, options.threads, options.arenaBytes);
+      const layout = planLayout(plan, options.threads, build.name, options.arenaBytes);
       const memories = layout.arenas.map((arena) => arena.create());
       for (const { buffer } of memories) new Int32Array(buffer, control.spins, 1)[0] = spinsFor(options.threads);
       writeVectors(plan, layout, memories);
-      const { segments, logitsArena } = encodeProgram(plan, layout, options.threads);
+      const { segments, logitsArena } = encodeProgram(plan, layout, options.threads, build.name);
       const pool = new ThreadPool({
         module: build.module,
         memories,
@@ -41,6 +41,7 @@ export function createWasmBackend(options: WasmOptions): Backend & { readonly bu
         segments: placeRecords(segments, layout, memories),
         header: layout.header,
         scratch: layout.threadScratch,
+        scratchBytes: layout.threadScratchBytes,
         staging: layout.staging,
         stagingBytes: layout.stagingBytes,
       });

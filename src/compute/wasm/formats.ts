@@ -2,22 +2,47 @@
 
 import { ApiError } from '../../core/errors.ts';
 import { rowBytes, type DType } from '../../tensor/dtype.ts';
+import type { KernelBuild } from './builds.ts';
 import type { Kernels } from './kernels.ts';
 
 export interface MatrixFormat {
-  /** Opcode of its matrix product. */
+  /** Opcode of its matrix product (assembly/record.ts). */
   readonly opcode: number;
-  /** Whether activations are quantized to int8 blocks of 32 first. */
-  readonly quantizes: boolean;
+  /** What it multiplies with: f32 activations, or int8 ones, where the range of its own values decides their form. */
+  readonly range: 'float' | 'bytes' | 'small';
+  /** Bytes of 32 columns of one row in a panel, if they are not those of the file. */
+  readonly packedBytes?: number;
+  /** Bytes of 32 columns of an unpacked panel in a thread's scratch. */
+  readonly unpackedBytes?: number;
   /** Packs `panels` panels of 8 file rows from `source` to `target`. */
   pack(kernels: Kernels, source: number, target: number, panels: number, cols: number): void;
 }
 
+const packQ45K =
+  (fifth: number): MatrixFormat['pack'] =>
+  (kernels, source, target, panels, cols) =>
+    kernels.packQ45K(source, target, panels, cols, fifth);
+
+/** `halves`: f16 values per block; `high`: bytes of fifth bits. */
+const packNibbles =
+  (halves: number, high: number): MatrixFormat['pack'] =>
+  (kernels, source, target, panels, cols) =>
+    kernels.packNibbles(source, target, panels, cols, halves, high);
+
+const pack2: MatrixFormat['pack'] = (kernels, ...panel) => kernels.pack2(...panel);
+
 const formats: Partial<Record<DType, MatrixFormat>> = {
-  F32: { opcode: 4, quantizes: false, pack: (k, s, t, panels, cols) => k.packF32(s, t, panels, cols) },
-  F16: { opcode: 5, quantizes: false, pack: (k, s, t, panels, cols) => k.packF16(s, t, panels, cols) },
-  Q8_0: { opcode: 6, quantizes: true, pack: (k, s, t, panels, cols) => k.packQ8(s, t, panels, cols / 32) },
-  Q4_0: { opcode: 7, quantizes: true, pack: (k, s, t, panels, cols) => k.packQ4(s, t, panels, cols / 32) },
+  F32: { opcode: 32, range: 'float', pack: (kernels, ...panel) => kernels.pack4(...panel) },
+  F16: { opcode: 33, range: 'float', pack: pack2 },
+  BF16: { opcode: 34, range: 'float', pack: pack2 },
+  Q8_0: { opcode: 35, range: 'bytes', pack: (kernels, ...panel) => kernels.packBytes(...panel) },
+  Q4_0: { opcode: 36, range: 'small', pack: packNibbles(1, 0) },
+  Q4_1: { opcode: 37, range: 'small', unpackedBytes: 320, pack: packNibbles(2, 0) },
+  Q5_0: { opcode: 38, range: 'small', unpackedBytes: 320, pack: packNibbles(1, 4) },
+  Q5_1: { opcode: 39, range: 'small', unpackedBytes: 320, pack: packNibbles(2, 4) },
+  Q4_K: { opcode: 40, range: 'small', packedBytes: 148 / 8, unpackedBytes: 320, pack: packQ45K(0) },
+  Q5_K: { opcode: 41, range: 'small', packedBytes: 180 / 8, unpackedBytes: 320, pack: packQ45K(1) },
+  Q6_K: { opcode: 42, range: 'small', unpackedBytes: 384, pack: (kernels, ...panel) => kernels.packQ6K(...panel) },
 };
 
 export function matrixFormat(dtype: DType, name: string): MatrixFormat {
@@ -33,13 +58,29 @@ export function matrixFormat(dtype: DType, name: string): MatrixFormat {
   return format;
 }
 
+/** How a build keeps the quants of activations: i16 in the order k0 k2 k1 k3, or int8. */
+export type QuantForm = 'i16' | 'i8';
+
+/** `undefined`: the product takes f32. Bytes up to 255 have an exact int8 product in the vnni build only. */
+export function quantForm({ range }: MatrixFormat, build: KernelBuild): QuantForm | undefined {
+  if (range === 'float') return undefined;
+  if (build === 'strict') return 'i16';
+  return build === 'rel16' && range === 'bytes' ? 'i16' : 'i8';
+}
+
 export const panelRows = 8;
 
 export function panelCount(rows: number): number {
   return Math.ceil(rows / panelRows);
 }
 
-/** Bytes of one packed panel: as many as its 8 rows have in the file. */
+/** Bytes of one packed panel. */
 export function panelBytes(dtype: DType, cols: number): number {
+  const packed = formats[dtype]?.packedBytes;
+  return packed === undefined ? filePanelBytes(dtype, cols) : (panelRows * packed * cols) / 32;
+}
+
+/** Bytes of 8 rows in the file. */
+export function filePanelBytes(dtype: DType, cols: number): number {
   return panelRows * rowBytes(dtype, cols);
 }

@@ -4,8 +4,8 @@
 import { readFileSync } from 'node:fs';
 import { instantiateSync } from '@assemblyscript/loader';
 import { ApiError } from '../../core/errors.ts';
-
-export type KernelBuild = 'strict';
+import { bestBuild, buildFile, builtKernels, whyNot, whyThis, type KernelBuild } from './builds.ts';
+import { probeKernels } from './probe.ts';
 
 /** All pointers are byte offsets into the memory of the arena that the instance was made for. */
 export interface Kernels {
@@ -13,10 +13,12 @@ export interface Kernels {
   run(records: number, count: number, batch: number, sync: number, threads: number, scratch: number): void;
   /** Waits until all threads are here. */
   barrier(sync: number, threads: number, counter: number): void;
-  packF32(source: number, target: number, panels: number, cols: number): void;
-  packF16(source: number, target: number, panels: number, cols: number): void;
-  packQ8(source: number, target: number, panels: number, blocks: number): void;
-  packQ4(source: number, target: number, panels: number, blocks: number): void;
+  pack2(source: number, target: number, panels: number, cols: number): void;
+  pack4(source: number, target: number, panels: number, cols: number): void;
+  packBytes(source: number, target: number, panels: number, cols: number): void;
+  packNibbles(source: number, target: number, panels: number, cols: number, halves: number, high: number): void;
+  packQ45K(source: number, target: number, panels: number, cols: number, fifth: number): void;
+  packQ6K(source: number, target: number, panels: number, cols: number): void;
 }
 
 export interface ChosenBuild {
@@ -26,22 +28,27 @@ export interface ChosenBuild {
   readonly module: WebAssembly.Module;
 }
 
-/** Compiles the build. Throws when this Node cannot run 128-bit SIMD and threads. */
+/** Compiles the best build of those wanted (`auto` or a name). Throws when none of them runs here with the right results. */
 export function chooseBuild(wanted: string): ChosenBuild {
-  if (wanted !== 'auto' && wanted !== 'strict') {
-    throw new ApiError('not_implemented', `kernels build "${wanted}" is not built; available: strict (and auto)`, {
-      code: 'unsupported_kernels',
-    });
+  const built = builtKernels();
+  const asked = built.find((name) => name === wanted);
+  if (asked === undefined && wanted !== 'auto') {
+    throw unsupported(`kernels build "${wanted}" is not built; available: ${built.join(', ')} (and auto)`);
   }
-  const bytes = readFileSync(new URL('../../../kernels/strict.wasm', import.meta.url));
+  const probe = probeKernels();
+  const name = bestBuild(wanted, probe, built);
+  if (name === undefined) throw unsupported((asked && whyNot(asked, probe)) ?? 'no kernels are built: npm run build');
+  const bytes = readFileSync(buildFile(name));
   if (!WebAssembly.validate(bytes)) {
-    throw new ApiError(
-      'not_implemented',
+    throw unsupported(
       'this Node does not run WebAssembly with 128-bit SIMD and threads; use Node 20.19 or newer, or --device reference',
-      { code: 'unsupported_kernels' },
     );
   }
-  return { name: 'strict', reason: 'the same bits on every machine', module: new WebAssembly.Module(bytes) };
+  return { name, reason: whyThis(name), module: new WebAssembly.Module(bytes) };
+}
+
+function unsupported(message: string): ApiError {
+  return new ApiError('not_implemented', message, { code: 'unsupported_kernels' });
 }
 
 export function instantiate(module: WebAssembly.Module, memory: WebAssembly.Memory): Kernels {

@@ -4,8 +4,9 @@
 import { ApiError, invariant } from '../../core/errors.ts';
 import { blockTokens, type BackendPlan, type MemoryPlan, type Op, type WeightId } from '../backend.ts';
 import { ArenaPlan, arenaLimit, maxRecords } from './arena.ts';
-import { matrixFormat, panelBytes, panelCount } from './formats.ts';
-import { recordBytes, scratchBytesPerThread } from './records.ts';
+import type { KernelBuild } from './builds.ts';
+import { filePanelBytes, matrixFormat, panelBytes, panelCount } from './formats.ts';
+import { recordBytes } from './records.ts';
 import { planScratch, type ScratchPlan } from './scratch.ts';
 
 export interface CacheLayout {
@@ -25,7 +26,9 @@ export interface Layout {
   readonly records: number;
   readonly header: number;
   readonly headerBytes: number;
+  /** Each thread's own bytes: attention scores, an unpacked panel. */
   readonly threadScratch: number;
+  readonly threadScratchBytes: number;
   readonly staging: number;
   readonly stagingBytes: number;
   readonly activations: number;
@@ -36,22 +39,33 @@ export interface Layout {
 /** Rows are read and packed in pieces of about this size. */
 const stagingTarget = 1 << 20;
 
+const minThreadScratch = 4096;
+
 /** `arenaBytes`: most bytes of one arena. */
-export function planLayout(plan: BackendPlan, threads: number, arenaBytes: number = arenaLimit): Layout {
+export function planLayout(
+  plan: BackendPlan,
+  threads: number,
+  build: KernelBuild,
+  arenaBytes: number = arenaLimit,
+): Layout {
   const { limits } = plan;
-  const scratch = planScratch(plan);
+  const scratch = planScratch(plan, build);
   const recordCount = plan.program.ops.length * 3;
   invariant(recordCount <= maxRecords, 'a chunk counter for every record fits the control page');
   const headerBytes = 64 + 4 * (3 * limits.tokens + limits.outputs + limits.sequences * limits.blocksPerSequence);
   let stagingBytes = stagingTarget;
+  let threadScratchBytes = minThreadScratch;
   for (const weight of plan.weights) {
-    if (weight.kind === 'matrix') stagingBytes = Math.max(stagingBytes, panelBytes(weight.dtype, weight.cols));
+    if (weight.kind !== 'matrix') continue;
+    const { unpackedBytes = 0 } = matrixFormat(weight.dtype, weight.name);
+    stagingBytes = Math.max(stagingBytes, filePanelBytes(weight.dtype, weight.cols));
+    threadScratchBytes = Math.max(threadScratchBytes, (unpackedBytes * weight.cols) / 32);
   }
 
   const common = new ArenaPlan();
   const records = common.reserve(recordCount * recordBytes);
   const header = common.reserve(headerBytes);
-  const threadScratch = common.reserve(threads * scratchBytesPerThread);
+  const threadScratch = common.reserve(threads * threadScratchBytes);
   // The staging area of loading and the activations of running are never in use together.
   const activations = common.reserve(Math.max(scratch.bytes, threads * stagingBytes));
   const fixedBytes = common.bytes;
@@ -126,6 +140,7 @@ export function planLayout(plan: BackendPlan, threads: number, arenaBytes: numbe
     header,
     headerBytes,
     threadScratch,
+    threadScratchBytes,
     staging: activations,
     stagingBytes,
     activations,

@@ -3,7 +3,7 @@
 import type { BackendPlan } from '../backend.ts';
 import type { DType } from '../../tensor/dtype.ts';
 import { rowBytes } from '../../tensor/dtype.ts';
-import { panelBytes, panelCount, panelRows } from './formats.ts';
+import { filePanelBytes, panelBytes, panelCount, panelRows } from './formats.ts';
 import type { Layout } from './layout.ts';
 
 export interface LoadJob {
@@ -26,7 +26,7 @@ export function planJobs(plan: BackendPlan, layout: Layout): LoadJob[] {
     const arena = layout.home.get(id) ?? 0;
     const target = layout.pointers.get(`${arena}:${id}`) ?? 0;
     const panel = panelBytes(weight.dtype, weight.cols);
-    const step = Math.max(1, Math.floor(layout.stagingBytes / panel));
+    const step = Math.max(1, Math.floor(layout.stagingBytes / filePanelBytes(weight.dtype, weight.cols)));
     for (let first = 0; first < panelCount(weight.rows); first += step) {
       const row = first * panelRows;
       const rows = Math.min(step * panelRows, weight.rows - row);

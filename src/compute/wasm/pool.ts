@@ -21,7 +21,9 @@ export interface WorkerSetup {
   readonly threads: number;
   readonly segments: readonly PlacedSegment[];
   readonly header: number;
+  /** Each thread's own bytes. */
   readonly scratch: number;
+  readonly scratchBytes: number;
   readonly staging: number;
   readonly stagingBytes: number;
 }

@@ -3,7 +3,8 @@
 
 import { invariant } from '../../core/errors.ts';
 import type { BackendPlan, BufferId, Op, WeightId } from '../backend.ts';
-import { matrixFormat, panelBytes, panelCount } from './formats.ts';
+import type { KernelBuild } from './builds.ts';
+import { matrixFormat, panelBytes, panelCount, quantForm } from './formats.ts';
 import { placeOf, type Layout } from './layout.ts';
 import { items, opcodes, real, type RecordWords } from './records.ts';
 import { strideOf } from './scratch.ts';
@@ -34,25 +35,27 @@ export interface EncodedProgram {
   readonly logitsArena: number;
 }
 
-export function encodeProgram(plan: BackendPlan, layout: Layout, threads: number): EncodedProgram {
-  return new Encoder(plan, layout, threads).encode();
+export function encodeProgram(plan: BackendPlan, layout: Layout, threads: number, build: KernelBuild): EncodedProgram {
+  return new Encoder(plan, layout, threads, build).encode();
 }
 
 class Encoder {
   readonly #plan: BackendPlan;
   readonly #layout: Layout;
   readonly #threads: number;
+  readonly #build: KernelBuild;
   readonly #segments: { arena: number; transfers: Transfer[]; records: RecordWords[] }[] = [];
   /** Arenas that hold the present value of a buffer. */
   readonly #valid = new Map<BufferId, Set<number>>();
-  /** Arenas that hold the int8 form of a buffer. */
-  readonly #quantized = new Map<BufferId, Set<number>>();
+  /** Quantized forms that are up to date, by buffer: `arena:form`. */
+  readonly #quantized = new Map<BufferId, Set<string>>();
   #arena = -1;
 
-  constructor(plan: BackendPlan, layout: Layout, threads: number) {
+  constructor(plan: BackendPlan, layout: Layout, threads: number, build: KernelBuild) {
     this.#plan = plan;
     this.#layout = layout;
     this.#threads = threads;
+    this.#build = build;
   }
 
   encode(): EncodedProgram {
@@ -236,23 +239,19 @@ class Encoder {
     const weight = this.#plan.weights[op.weight];
     const format = matrixFormat(weight.dtype, weight.name);
     const rows = this.#rows(op.x);
+    const form = quantForm(format, this.#build);
     let input = this.#at(op.x);
-    let scales = 0;
-    if (format.quantizes) {
-      const form = this.#layout.scratch.quants.get(op.x);
-      invariant(form !== undefined, 'the int8 form of an input has its place');
-      const quants = this.#layout.activations + form.quants;
-      scales = this.#layout.activations + form.scales;
+    let records = 0;
+    if (form !== undefined) {
+      const place = this.#layout.scratch.quants.get(`${op.x}:${form}`);
+      invariant(place !== undefined, 'every quantized form of an input has its place');
+      const quants = this.#layout.activations + place.quants;
+      records = this.#layout.activations + place.records;
       const done = this.#quantized.get(op.x) ?? new Set();
-      if (!done.has(this.#arena)) {
-        this.#emit(opcodes.quantize, { kind: rows, chunk: 4 }, [
-          input,
-          this.#stride(op.x),
-          weight.cols,
-          quants,
-          scales,
-        ]);
-        this.#quantized.set(op.x, done.add(this.#arena));
+      if (!done.has(`${this.#arena}:${form}`)) {
+        const operands = [input, this.#stride(op.x), weight.cols, quants, records, form === 'i16' ? 2 : 1];
+        this.#emit(opcodes.quantize, { kind: rows, chunk: 4 }, operands);
+        this.#quantized.set(op.x, done.add(`${this.#arena}:${form}`));
       }
       input = quants;
     }
@@ -260,12 +259,13 @@ class Encoder {
     this.#emit(format.opcode, { kind: items.fixed, factor: panels, chunk: panelChunk(panels, this.#threads) }, [
       input,
       this.#stride(op.x),
-      scales,
+      records,
       this.#vector(op.weight),
       weight.cols,
       this.#at(op.out),
       this.#stride(op.out),
       rows,
+      panelBytes(weight.dtype, weight.cols),
     ]);
     this.#wrote(op.out);
     if (op.bias === undefined) return;

@@ -2,20 +2,17 @@
 
 export const recordBytes = 128;
 
-/** Each thread's own bytes: 64 attention scores. */
-export const scratchBytesPerThread = 4096;
-
 export const opcodes = {
   embed: 1,
   rmsNorm: 2,
   quantize: 3,
-  bias: 8,
-  add: 9,
-  gate: 10,
-  rope: 11,
-  store: 12,
-  attention: 13,
-  select: 14,
+  bias: 4,
+  add: 5,
+  gate: 6,
+  rope: 7,
+  store: 8,
+  attention: 9,
+  select: 10,
 } as const;
 
 /** What the work items of a record are: tokens * factor, outputs * factor, or the factor itself. */

@@ -2,15 +2,19 @@
 // int8 form of its input, which lives until the last product that takes it.
 
 import type { BackendPlan, BufferId, Op } from '../backend.ts';
-import { matrixFormat } from './formats.ts';
+import type { KernelBuild } from './builds.ts';
+import { matrixFormat, quantForm } from './formats.ts';
 
 export interface ScratchPlan {
   readonly bytes: number;
   /** Offset of each buffer. */
   readonly buffers: readonly number[];
-  /** Offsets of the int8 form of a buffer: quants, then scales. */
-  readonly quants: ReadonlyMap<BufferId, { readonly quants: number; readonly scales: number }>;
+  /** Offsets of the quantized forms of a buffer, key `buffer:form`. */
+  readonly quants: ReadonlyMap<string, { readonly quants: number; readonly records: number }>;
 }
+
+/** Bytes of the record of a block of 32 quants (assembly/activation.ts). */
+const quantRecordBytes = 32;
 
 /** Bytes from row to row: columns rounded up to 8 values. */
 export function strideOf(cols: number): number {
@@ -24,7 +28,12 @@ interface Life {
   at: number;
 }
 
-export function planScratch(plan: BackendPlan): ScratchPlan {
+interface Form extends Life {
+  readonly key: string;
+  readonly quantBytes: number;
+}
+
+export function planScratch(plan: BackendPlan, build: KernelBuild): ScratchPlan {
   const { ops, buffers, logits } = plan.program;
   const rowsOf = (id: BufferId): number => (buffers[id].rows === 'tokens' ? plan.limits.tokens : plan.limits.outputs);
   const lives: Life[] = buffers.map(({ cols }, id) => ({
@@ -33,7 +42,7 @@ export function planScratch(plan: BackendPlan): ScratchPlan {
     bytes: rowsOf(id) * strideOf(cols),
     at: 0,
   }));
-  const forms = new Map<BufferId, Life>();
+  const forms = new Map<string, Form>();
   for (const [index, op] of ops.entries()) {
     for (const id of buffersOf(op)) {
       lives[id].from = Math.min(lives[id].from, index);
@@ -41,11 +50,17 @@ export function planScratch(plan: BackendPlan): ScratchPlan {
     }
     if (op.op !== 'linear') continue;
     const weight = plan.weights[op.weight];
-    if (!matrixFormat(weight.dtype, weight.name).quantizes) continue;
-    const form = forms.get(op.x);
-    if (form === undefined)
-      forms.set(op.x, { from: index, to: index, bytes: formBytes(rowsOf(op.x), weight.cols), at: 0 });
-    else form.to = index;
+    const form = quantForm(matrixFormat(weight.dtype, weight.name), build);
+    if (form === undefined) continue;
+    const key = `${op.x}:${form}`;
+    const known = forms.get(key);
+    if (known === undefined) {
+      const quantBytes = rowsOf(op.x) * weight.cols * (form === 'i16' ? 2 : 1);
+      const bytes = quantBytes + rowsOf(op.x) * (weight.cols / 32) * quantRecordBytes;
+      forms.set(key, { key, quantBytes, from: index, to: index, bytes, at: 0 });
+    } else {
+      known.to = index;
+    }
   }
   lives[logits].to = ops.length;
 
@@ -71,14 +86,9 @@ export function planScratch(plan: BackendPlan): ScratchPlan {
     bytes,
     buffers: lives.map(({ at }) => at),
     quants: new Map(
-      [...forms].map(([id, { at }]) => [id, { quants: at, scales: at + rowsOf(id) * 2 * buffers[id].cols }]),
+      [...forms.values()].map(({ key, at, quantBytes }) => [key, { quants: at, records: at + quantBytes }]),
     ),
   };
-}
-
-/** i16 quants, then per block of 32 a scale and an offset. */
-function formBytes(rows: number, cols: number): number {
-  return rows * (2 * cols + (cols / 32) * 8);
 }
 
 function buffersOf(op: Op): BufferId[] {

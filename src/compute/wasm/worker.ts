@@ -5,7 +5,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { invariant } from '../../core/errors.ts';
 import { rowBytes } from '../../tensor/dtype.ts';
 import { control } from './arena.ts';
-import { matrixFormat, panelCount, panelBytes } from './formats.ts';
+import { matrixFormat, panelCount, filePanelBytes } from './formats.ts';
 import { instantiate, type Kernels } from './kernels.ts';
 import type { LoadJob } from './load.ts';
 import type { FromWorker, PlacedSegment, ToWorker, WorkerSetup } from './pool.ts';
@@ -52,7 +52,7 @@ function loadAll(jobs: readonly LoadJob[]): void {
 function loadOne(job: LoadJob, files: Map<string, number>): void {
   const staging = setup.staging + setup.thread * setup.stagingBytes;
   const panels = panelCount(job.rows);
-  const area = bytes[job.arena].subarray(staging, staging + panels * panelBytes(job.dtype, job.cols));
+  const area = bytes[job.arena].subarray(staging, staging + panels * filePanelBytes(job.dtype, job.cols));
   const wanted = fileBytes(job);
   area.fill(0, wanted);
   const { source } = job;
@@ -105,7 +105,7 @@ function runSegment(segment: PlacedSegment): void {
     if (setup.thread === 0) for (const transfer of segment.transfers) copy(transfer);
     kernel.barrier(control.sync, setup.threads, 0);
   }
-  const scratch = setup.scratch + setup.thread * 4096;
+  const scratch = setup.scratch + setup.thread * setup.scratchBytes;
   kernel.run(segment.records, segment.count, setup.header, control.sync, setup.threads, scratch);
 }
 

@@ -50,7 +50,7 @@ export function dictItems(dict: Dict): Tuple[] {
 /** `object.name`: the attribute first, the item where there is none. */
 export function attribute(object: Value, name: string): Value {
   if (object instanceof Undefined) throw undefinedError(object);
-  if (name.startsWith('__')) throw unsafe(object, name);
+  if (name.startsWith('__')) return unsafe(object, name);
   const found = firstOf(method(object, name), item(object, name));
   return found === undefined ? missing(object, name) : found;
 }
@@ -112,7 +112,7 @@ function method(object: Value, name: string): Value | undefined {
       object instanceof Markup && typeof result === 'string' ? new Markup(result) : result;
     return new Callable(name, (args) => rewrap(found(text(object), args)));
   }
-  if (changing.has(`${typeName(object)}.${name}`)) throw unsafe(object, name);
+  if (changing.has(`${typeName(object)}.${name}`)) return unsafe(object, name);
   if (object instanceof Map) {
     const found = dictMethods.get(name);
     return found === undefined ? undefined : new Callable(name, (args) => found(object, args));
@@ -143,6 +143,7 @@ function missing(object: Value, key: Value): Undefined {
   );
 }
 
-function unsafe(object: Value, name: string): TemplateFailure {
-  return new TemplateFailure(`access to attribute '${name}' of '${typeName(object)}' object is unsafe.`);
+/** Harmless until it is used. */
+function unsafe(object: Value, name: string): Undefined {
+  return new Undefined(`access to attribute '${name}' of '${typeName(object)}' object is unsafe.`);
 }

@@ -9,12 +9,12 @@ import { findTest } from './predicates.ts';
 import { capitalize, replaceText, splitLines, strip } from './text-methods.ts';
 import {
   Float,
+  Lazy,
   Markup,
   TemplateFailure,
   Tuple,
   Undefined,
   bounded,
-  boundedList,
   characters,
   compare,
   equal,
@@ -72,8 +72,12 @@ const filters: ReadonlyMap<string, Filter> = new Map<string, Filter>([
   ['count', (value) => length(value)],
   ['list', (value) => [...iterate(value)]],
   ['first', (value) => edge(value, 0, 'first')],
-  ['last', (value) => edge(value, -1, 'last')],
-  ['reverse', (value) => (isText(value) ? characters(text(value)).reverse().join('') : [...iterate(value)].reverse())],
+  ['last', (value) => edge(reversible(value), -1, 'last')],
+  [
+    'reverse',
+    (value) =>
+      isText(value) ? characters(text(value)).reverse().join('') : new Lazy([...iterate(reversible(value))].reverse()),
+  ],
   ['join', join],
   ['sort', sort],
   ['unique', unique],
@@ -103,6 +107,11 @@ export function findFilter(name: string): Filter {
   const filter = filters.get(name);
   if (filter === undefined) throw new TemplateFailure(`No filter named '${name}'.`);
   return filter;
+}
+
+function reversible(value: Value): Value {
+  if (value instanceof Lazy) throw new TemplateFailure("'generator' object is not reversible");
+  return value;
 }
 
 function edge(value: Value, at: number, name: string): Value {
@@ -183,11 +192,16 @@ function folded(isCaseSensitive: Value | undefined): (value: Value) => Value {
   return (value) => (isText(value) && !truth(isCaseSensitive ?? false) ? text(value).toLowerCase() : value);
 }
 
+/** Equal things need no order: two `None` may stand side by side. */
+function order(a: Value, b: Value): number {
+  return equal(a, b) ? 0 : compare(a, b);
+}
+
 function sort(value: Value, args: Arguments): Value {
   const fold = folded(argument(args, 1, 'case_sensitive'));
   const getter = itemGetter(argument(args, 2, 'attribute'));
   const sign = truth(argument(args, 0, 'reverse') ?? false) ? -1 : 1;
-  return [...iterate(value)].sort((a, b) => sign * compare(fold(getter(a)), fold(getter(b))));
+  return [...iterate(value)].sort((a, b) => sign * order(fold(getter(a)), fold(getter(b))));
 }
 
 function unique(value: Value, args: Arguments): Value {
@@ -195,13 +209,14 @@ function unique(value: Value, args: Arguments): Value {
   const getter = itemGetter(argument(args, 1, 'attribute'));
   const seen = new Set<string | number | boolean | null>();
   const others: Value[] = [];
-  return iterate(value).filter((item) => {
+  const kept = iterate(value).filter((item) => {
     const key = fold(getter(item));
     if (key === null || typeof key !== 'object') return seen.has(key) ? false : seen.add(key);
     if (others.some((other) => equal(other, key))) return false;
     others.push(key);
     return true;
   });
+  return new Lazy(kept);
 }
 
 function extreme(value: Value, args: Arguments, sign: number): Value {
@@ -222,11 +237,11 @@ function sum(value: Value, args: Arguments): Value {
 
 function map(value: Value, args: Arguments): Value {
   const path = args.keywords.get('attribute');
-  if (path !== undefined) return iterate(value).map(itemGetter(path, args.keywords.get('default')));
+  if (path !== undefined) return new Lazy(iterate(value).map(itemGetter(path, args.keywords.get('default'))));
   const [name, ...rest] = args.positional;
   if (name === undefined) throw new TemplateFailure('map requires a filter argument');
   const filter = findFilter(text(name));
-  return iterate(value).map((item) => filter(item, { positional: rest, keywords: args.keywords }));
+  return new Lazy(iterate(value).map((item) => filter(item, { positional: rest, keywords: args.keywords })));
 }
 
 function choose(value: Value, args: Arguments, byAttribute: boolean, keeps: boolean): Value {
@@ -237,12 +252,12 @@ function choose(value: Value, args: Arguments, byAttribute: boolean, keeps: bool
     name === undefined
       ? truth
       : (item: Value): boolean => findTest(text(name))(item, { positional: rest, keywords: args.keywords });
-  return boundedList(iterate(value).filter((item) => test(getter(item)) === keeps));
+  return new Lazy(iterate(value).filter((item) => test(getter(item)) === keeps));
 }
 
 function items(value: Value): Value {
-  if (value instanceof Undefined) return [];
-  if (value instanceof Map) return dictItems(value);
+  if (value instanceof Undefined) return new Lazy([]);
+  if (value instanceof Map) return new Lazy(dictItems(value));
   throw new TemplateFailure('Can only get item pairs from a mapping.');
 }
 
@@ -251,7 +266,7 @@ function dictSort(value: Value, args: Arguments): Value {
   const fold = folded(argument(args, 0, 'case_sensitive'));
   const by = text(argument(args, 1, 'by') ?? 'key') === 'value' ? 1 : 0;
   const sign = truth(argument(args, 2, 'reverse') ?? false) ? -1 : 1;
-  return dictItems(value).sort((a, b) => sign * compare(fold(a.items[by]), fold(b.items[by])));
+  return dictItems(value).sort((a, b) => sign * order(fold(a.items[by]), fold(b.items[by])));
 }
 
 function withDefault(value: Value, args: Arguments): Value {

@@ -6,7 +6,7 @@ import { attribute, slice, subscript } from './attributes.ts';
 import { findFilter } from './filters.ts';
 import { binary, unary } from './operators.ts';
 import { findTest } from './predicates.ts';
-import { isBlock, negatedTestFilter, testFilter } from './program.ts';
+import { isBlock, negatedTestFilter, testFilter, tupleEnd } from './program.ts';
 import type { Argument, Call, Expression, Named, Parameter, Slice, Statement } from './program.ts';
 import {
   Callable,
@@ -217,7 +217,7 @@ class Interpreter {
       case 'ArrayLiteral':
         return node.value.map((item) => this.#value(item, scope));
       case 'TupleLiteral':
-        return new Tuple(node.value.map((item) => this.#value(item, scope)));
+        return new Tuple(node.value.filter(isMeant).map((item) => this.#value(item, scope)));
       case 'ObjectLiteral': {
         const dict: Dict = new Map();
         for (const [key, item] of node.value) dict.set(keyOf(this.#value(key, scope)), this.#value(item, scope));
@@ -277,7 +277,7 @@ class Interpreter {
   #arguments(nodes: readonly Argument[], scope: Scope): Arguments {
     const positional: Value[] = [];
     const keywords = new Map<string, Value>();
-    for (const node of nodes) {
+    for (const node of nodes.filter(isMeant)) {
       if (node.type === 'KeywordArgumentExpression') {
         keywords.set(node.key.value, this.#value(node.value, scope));
       } else if (node.type === 'SpreadExpression') {
@@ -294,6 +294,11 @@ class Interpreter {
     }
     return { positional, keywords };
   }
+}
+
+/** All but the mark that the reader put after a last comma. */
+function isMeant(node: Argument): boolean {
+  return node.type !== 'Identifier' || node.value !== tupleEnd;
 }
 
 function call(callee: Value, args: Arguments): Value {

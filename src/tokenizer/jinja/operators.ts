@@ -2,6 +2,7 @@
 
 import {
   Float,
+  Lazy,
   Markup,
   TemplateFailure,
   Tuple,
@@ -145,7 +146,12 @@ function contains(container: Value, item: Value): boolean {
     throw new TemplateFailure(`'in <string>' requires string as left operand, not ${typeName(item)}`);
   }
   if (container instanceof Map) return !(item instanceof Undefined) && container.has(keyOf(item));
-  if (Array.isArray(container) || container instanceof Tuple || container instanceof Undefined) {
+  if (
+    Array.isArray(container) ||
+    container instanceof Tuple ||
+    container instanceof Lazy ||
+    container instanceof Undefined
+  ) {
     return iterate(container).some((each) => equal(each, item));
   }
   throw new TemplateFailure(`argument of type '${typeName(container)}' is not iterable`);

@@ -5,6 +5,7 @@ import { binary } from './operators.ts';
 import {
   Callable,
   Float,
+  Lazy,
   Markup,
   TemplateFailure,
   Tuple,
@@ -47,7 +48,7 @@ export const tests: ReadonlyMap<string, Test> = new Map<string, Test>([
   ['string', isString],
   ['mapping', (value) => value instanceof Map],
   ['sequence', isListLike],
-  ['iterable', isListLike],
+  ['iterable', (value) => isListLike(value) || value instanceof Lazy],
   ['callable', (value) => value instanceof Callable],
   ['escaped', (value) => value instanceof Markup],
   ['lower', (value) => text(value) === text(value).toLowerCase() && text(value) !== text(value).toUpperCase()],

@@ -1,7 +1,8 @@
-// Source of a template -> tree. Reading is @huggingface/jinja's work (its whitespace rules are those of transformers); this file
-// names the shapes of its tree, bounds what a hostile file may ask for, and adds what its grammar lacks: tests with arguments.
+// Source of a template -> tree. Reading is @huggingface/jinja's work; this file names the shapes of its tree, bounds what a hostile
+// file may ask for, and adds what its grammar lacks: tests with arguments, tuples of none or one.
 
 import { parse, tokenize } from '@huggingface/jinja';
+import { resolveSource } from './source.ts';
 
 export interface Named {
   readonly type: 'Identifier';
@@ -120,28 +121,27 @@ type Tree = { readonly body: readonly { readonly type: string }[] };
 
 /** The longest chat templates in use have about 20 kB. */
 const maxSource = 1 << 19;
-/** The package's search for white space before a tag is quadratic in the length of a run. */
-const maxBlankRun = 1024;
+/** The package looks for white space before a tag in time quadratic in the length of a run. */
+const longBlank = /\s{1025}/;
 
 export function readProgram(source: string): readonly Statement[] {
-  if (source.length > maxSource)
+  if (source.length > maxSource) {
     throw new SyntaxError(`the template has ${source.length} characters; at most ${maxSource} are accepted`);
-  if (hasLongBlank(source))
-    throw new SyntaxError(`the template holds more than ${maxBlankRun} white space characters in a row`);
-  const tokens = tokenize(source, { lstrip_blocks: true, trim_blocks: true });
-  const tree: Tree = parse(withTestArguments(tokens));
-  return tree.body as readonly Statement[];
-}
-
-function hasLongBlank(source: string): boolean {
-  let run = 0;
-  for (let i = 0; i < source.length; i++) {
-    const code = source.charCodeAt(i);
-    run = code <= 0x20 || code === 0xa0 || code >= 0x1680 ? run + 1 : 0;
-    // Rare white space is counted with all high characters, and looked at properly only then.
-    if (run > maxBlankRun) return /\s{1025}/.test(source);
   }
-  return false;
+  const resolved = resolveSource(source);
+  if (longBlank.test(resolved))
+    throw new SyntaxError('the template holds more than 1024 white space characters in a row');
+  const tokens = withTupleEnds(withTestArguments(withExponents(tokenize(resolved))));
+  let tree: Tree;
+  try {
+    tree = parse(tokens);
+  } catch (error) {
+    // The package's parser runs off the end of its tokens.
+    if (error instanceof TypeError)
+      throw new SyntaxError('the template ends inside a block or an expression', { cause: error });
+    throw error;
+  }
+  return tree.body as readonly Statement[];
 }
 
 type Tokens = ReturnType<typeof tokenize>;
@@ -151,6 +151,63 @@ export const testFilter = 'is:';
 export const negatedTestFilter = 'is not:';
 
 const literals: ReadonlySet<string> = new Set(['NumericLiteral', 'StringLiteral']);
+
+/** Stands where a tuple's last comma has nothing after it; no name of a template can have a space. */
+export const tupleEnd = 'tuple end';
+
+const like = (token: Tokens[number], type: string, value: string): Tokens[number] =>
+  Object.assign(Object.create(Object.getPrototypeOf(token) as object), { type, value }) as Tokens[number];
+
+/** `1e-5` comes as `1`, `e`, `-`, `5`. */
+function withExponents(tokens: Tokens): Tokens {
+  const read: Tokens = [];
+  for (let i = 0; i < tokens.length; i++) {
+    const [token, letter, sign, digits] = [tokens[i], tokens[i + 1], tokens[i + 2], tokens[i + 3]];
+    const isNumber = token.type === 'NumericLiteral' && letter?.type === 'Identifier';
+    if (isNumber && /^[eE]\d+$/.test(letter.value)) {
+      read.push(like(token, 'NumericLiteral', decimal(token.value + letter.value)));
+      i++;
+    } else if (
+      isNumber &&
+      /^[eE]$/.test(letter.value) &&
+      /^[+-]$/.test(sign?.value) &&
+      digits?.type === 'NumericLiteral'
+    ) {
+      read.push(like(token, 'NumericLiteral', decimal(token.value + letter.value + sign.value + digits.value)));
+      i += 3;
+    } else read.push(token);
+  }
+  return read;
+}
+
+/** Spelled with a point, by which the parser knows a float. */
+function decimal(value: string): string {
+  return value.includes('.') ? value : value.replace(/[eE]/, '.0e');
+}
+
+/** `(a,)` -> `(a, tuple end)` and `()` -> `(tuple end, tuple end)`; who evaluates leaves the mark out. */
+function withTupleEnds(tokens: Tokens): Tokens {
+  const read: Tokens = [];
+  for (const [i, token] of tokens.entries()) {
+    const before = tokens[i - 1];
+    const mark = like(token, 'Identifier', tupleEnd);
+    if (token.type === 'CloseParen' && before?.type === 'Comma') read.push(mark);
+    if (token.type === 'CloseParen' && before?.type === 'OpenParen' && !isCalled(tokens[i - 2])) {
+      read.push(mark, like(token, 'Comma', ','), mark);
+    }
+    read.push(token);
+  }
+  return read;
+}
+
+/** Whether a parenthesis after this token calls it. */
+function isCalled(token: { readonly type: string; readonly value: string } | undefined): boolean {
+  if (token === undefined) return false;
+  if (token.type === 'CloseParen' || token.type === 'CloseSquareBracket') return true;
+  return token.type === 'Identifier' && !operatorWords.has(token.value);
+}
+
+const operatorWords: ReadonlySet<string> = new Set(['in', 'and', 'or', 'not', 'is', 'if', 'else']);
 
 function withTestArguments(tokens: Tokens): Tokens {
   const read: Tokens = [];
@@ -169,12 +226,13 @@ function withTestArguments(tokens: Tokens): Tokens {
       read.push(token);
       continue;
     }
-    const like = (type: string, value: string): Tokens[number] =>
-      Object.assign(Object.create(Object.getPrototypeOf(token) as object), { type, value });
-    read.push(like('Pipe', '|'), like('Identifier', (negated ? negatedTestFilter : testFilter) + name.value));
+    read.push(
+      like(token, 'Pipe', '|'),
+      like(token, 'Identifier', (negated ? negatedTestFilter : testFilter) + name.value),
+    );
     i = at;
     if (!isCall) {
-      read.push(like('OpenParen', '('), next, like('CloseParen', ')'));
+      read.push(like(token, 'OpenParen', '('), next, like(token, 'CloseParen', ')'));
       i++;
     }
   }

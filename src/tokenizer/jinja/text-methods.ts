@@ -88,7 +88,7 @@ function split(self: string, args: Arguments): Value {
   const pieces: string[] = [];
   for (const match of self.matchAll(words)) {
     if (limit >= 0 && pieces.length >= limit) {
-      pieces.push(strip(self.slice(match.index), 'right'));
+      pieces.push(self.slice(match.index));
       break;
     }
     pieces.push(match[0]);

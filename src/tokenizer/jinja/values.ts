@@ -2,7 +2,7 @@
 // null; what has no counterpart has a class here. Texts (`str`, `repr`), truth, equality and order follow Python 3 and Jinja 3.1.
 
 export type Value =
-  string | number | boolean | null | Value[] | Float | Markup | Tuple | Dict | Namespace | Callable | Undefined;
+  string | number | boolean | null | Value[] | Float | Markup | Tuple | Lazy | Dict | Namespace | Callable | Undefined;
 
 export type Dict = Map<Key, Value>;
 export type Key = string | number | boolean | null;
@@ -26,6 +26,21 @@ export class Tuple {
   readonly items: readonly Value[];
   constructor(items: readonly Value[]) {
     this.items = items;
+  }
+}
+
+/** What `map`, `select` and their kin give: it can be walked once, has no length, and is true even when it is empty. */
+export class Lazy {
+  #items: readonly Value[];
+
+  constructor(items: readonly Value[]) {
+    this.#items = items;
+  }
+
+  take(): readonly Value[] {
+    const items = this.#items;
+    this.#items = [];
+    return items;
   }
 }
 
@@ -107,9 +122,12 @@ export function typeName(value: Value): string {
   if (typeof value === 'number') return 'int';
   if (Array.isArray(value)) return 'list';
   if (value instanceof Map) return 'dict';
-  return value.constructor.name === 'Callable'
-    ? 'function'
-    : value.constructor.name.toLowerCase().replace('undefined', 'Undefined');
+  if (value instanceof Float) return 'float';
+  if (value instanceof Markup) return 'Markup';
+  if (value instanceof Tuple) return 'tuple';
+  if (value instanceof Lazy) return 'generator';
+  if (value instanceof Undefined) return 'Undefined';
+  return value instanceof Namespace ? 'Namespace' : 'function';
 }
 
 export function truth(value: Value): boolean {
@@ -148,7 +166,8 @@ export function repr(value: Value, depth = 0): string {
     return bounded(items.length === 1 ? `(${items[0]},)` : `(${items.join(', ')})`);
   }
   if (value instanceof Undefined) return 'Undefined';
-  return value instanceof Namespace ? '<Namespace>' : `<function ${value.name}>`;
+  if (value instanceof Callable) return `<function ${value.name}>`;
+  return `<${typeName(value)} object>`;
 }
 
 export function integerText(value: number): string {
@@ -256,6 +275,7 @@ export function iterate(value: Value): readonly Value[] {
   if (value instanceof Map) return [...value.keys()];
   if (isText(value)) return boundedList(characters(text(value)));
   if (value instanceof Undefined) return [];
+  if (value instanceof Lazy) return value.take();
   throw new TemplateFailure(`'${typeName(value)}' object is not iterable`);
 }
 

@@ -1,0 +1,78 @@
+// Rows of K-quant superblocks -> panels of 8 rows; what a packed superblock holds: format/k.ts.
+
+/** Rows of Q4_K (`fifth` 0) or Q5_K (`fifth` 1): d, dmin f16 | 12 bytes of 6-bit scales and minima | [32 bytes of fifth bits] | nibbles. */
+export function packQ45K(source: usize, target: usize, panels: u32, cols: u32, fifth: u32): void {
+  const superblocks = <usize>cols >> 8;
+  const blockBytes: usize = fifth ? 176 : 144;
+  const rowBytes = superblocks * blockBytes;
+  const scales: usize = fifth ? 1280 : 1024;
+  for (let p: u32 = 0; p < panels; p++) {
+    for (let b: usize = 0; b < superblocks; b++) {
+      for (let r: usize = 0; r < 8; r++) {
+        const from = source + r * rowBytes + b * blockBytes;
+        packPairs(from + blockBytes - 128, target + (r << 2));
+        if (fifth) packFifth(from + 16, target + 1024 + (r << 2));
+        packScales(from + 4, target + scales + r);
+        store<u16>(target + scales + 128 + (r << 1), load<u16>(from));
+        store<u16>(target + scales + 144 + (r << 1), load<u16>(from, 2));
+      }
+      target += scales + 160;
+    }
+    source += rowBytes << 3;
+  }
+}
+
+/** 128 bytes of nibbles, 32 for each pair of blocks. */
+function packPairs(from: usize, to: usize): void {
+  for (let w: usize = 0; w < 32; w++) store<u32>(to + (w << 5), load<u32>(from + (w << 2)));
+}
+
+/** Bit s of byte l -> bit l of the word of block s. */
+function packFifth(from: usize, to: usize): void {
+  for (let s: u32 = 0; s < 8; s++) {
+    let bits: u32 = 0;
+    for (let l: u32 = 0; l < 32; l++) bits |= ((<u32>load<u8>(from + l) >> s) & 1) << l;
+    store<u32>(to + (<usize>s << 5), bits);
+  }
+}
+
+/** 12 bytes -> 8 scales, 64 bytes on 8 minima, each 8 bytes apart. */
+function packScales(from: usize, to: usize): void {
+  for (let s: usize = 0; s < 4; s++) {
+    store<u8>(to + (s << 3), load<u8>(from + s) & 63);
+    store<u8>(to + 64 + (s << 3), load<u8>(from + s, 4) & 63);
+  }
+  for (let s: usize = 4; s < 8; s++) {
+    const low = load<u8>(from + s, 4);
+    store<u8>(to + (s << 3), (low & 15) | ((load<u8>(from + s - 4) >> 6) << 4));
+    store<u8>(to + 64 + (s << 3), (low >> 4) | ((load<u8>(from + s) >> 6) << 4));
+  }
+}
+
+/** Rows of Q6_K: 128 bytes of low nibbles | 64 of bit pairs | 16 int8 scales | d f16. The nibbles are paired anew, blocks 2i and 2i+1. */
+export function packQ6K(source: usize, target: usize, panels: u32, cols: u32): void {
+  const superblocks = <usize>cols >> 8;
+  const rowBytes = superblocks * 210;
+  for (let p: u32 = 0; p < panels; p++) {
+    for (let b: usize = 0; b < superblocks; b++) {
+      for (let r: usize = 0; r < 8; r++) {
+        const from = source + r * rowBytes + b * 210;
+        const to = target + (r << 2);
+        for (let h: usize = 0; h < 2; h++) {
+          for (let g: usize = 0; g < 8; g++) {
+            const first = load<u32>(from + (h << 6) + (g << 2));
+            const second = load<u32>(from + (h << 6) + (g << 2), 32);
+            const at = to + (h << 9) + (g << 5);
+            store<u32>(at, (first & 0x0f0f0f0f) | ((second & 0x0f0f0f0f) << 4));
+            store<u32>(at, ((first >> 4) & 0x0f0f0f0f) | (second & 0xf0f0f0f0), 256);
+            store<u32>(to + 1024 + (h << 8) + (g << 5), load<u32>(from + (h << 5) + (g << 2), 128));
+          }
+        }
+        for (let s: usize = 0; s < 16; s++) store<u8>(target + 1536 + (s << 3) + r, load<u8>(from + s, 192));
+        store<u16>(target + 1664 + (r << 1), load<u16>(from, 208));
+      }
+      target += 1680;
+    }
+    source += rowBytes << 3;
+  }
+}

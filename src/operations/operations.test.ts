@@ -1,0 +1,145 @@
+import t from 'tap';
+import { ApiError } from '../core/errors.ts';
+import type { Generate, GenerationEvent, GenerationRequest } from '../core/generation.ts';
+import { silentLog } from '../core/log.ts';
+import { EventStream, type Context } from '../core/operation.ts';
+import { plain } from '../generation/formats/plain.ts';
+import { Models, ServedModel, type EngineHandle, type ModelParts } from '../generation/models.ts';
+import { createOperations } from './index.ts';
+import { measured } from './measure.ts';
+
+const usage = { promptTokens: 10, completionTokens: 0, cachedTokens: 4 };
+const events: readonly GenerationEvent[] = [
+  { type: 'started', model: 'tiny', fingerprint: 'fp_1', seed: 1, usage },
+  { type: 'block_start', choice: 0, block: 0, kind: 'text' },
+  { type: 'delta', choice: 0, block: 0, text: 'Hel' },
+  { type: 'delta', choice: 0, block: 0, text: 'lo' },
+  { type: 'block_end', choice: 0, block: 0 },
+  { type: 'finished', choice: 0, reason: 'length', usage: { ...usage, completionTokens: 5 } },
+];
+
+function setUp() {
+  const engine = { state: 'ready' as EngineHandle['state'], submit: () => Promise.reject(new Error('unused')) };
+  const model = new ServedModel('tiny', ['small'], 7);
+  const parts = { engine, format: plain, contextLength: 128, fingerprint: 'fp_1', longestToken: 1 };
+  const load = (): void => model.loaded(parts as unknown as ModelParts);
+  const requests: GenerationRequest[] = [];
+  const generate: Generate = async function* (request) {
+    requests.push(request);
+    yield* events;
+  };
+  const server = { isStopping: false };
+  const system = { version: '1.2.3', document: { openapi: '3.1.0' }, isStopping: () => server.isStopping };
+  const operations = createOperations({ models: new Models([model]), generate, system });
+  const notes: Record<string, unknown> = {};
+  const context: Context = {
+    requestId: 'req_1',
+    principal: { id: 'ann' },
+    signal: new AbortController().signal,
+    log: silentLog,
+    note: (facts) => Object.assign(notes, facts),
+  };
+  return { operations, context, load, engine, server, requests, notes };
+}
+
+void t.test('chat: an object, or a stream of chunks; id, time, tenant and seed are drawn here', async (t) => {
+  const { operations, context, requests, notes } = setUp();
+  const whole = await operations.createChatCompletion({ body: { messages: 'Hi' } }, context);
+  t.match(whole, { id: /^chatcmpl-\w{24}$/, choices: [{ message: { content: 'Hello' } }] });
+  t.ok(!(whole instanceof EventStream) && Math.abs(whole.created - Date.now() / 1000) < 5);
+  t.match(notes, { model: 'tiny', tokensIn: 10, tokensCached: 4, tokensOut: 5, finish: 'length' });
+
+  const stream = await operations.createChatCompletion({ body: { messages: 'Hi', stream: true } }, context);
+  if (!(stream instanceof EventStream)) throw new Error('no stream');
+  const chunks: unknown[] = [];
+  for await (const chunk of stream.events) chunks.push(chunk);
+  t.equal(chunks.length, 4);
+
+  const [first, second] = requests;
+  t.match(first, { tenant: 'ann', traceId: 'req_1' });
+  t.not(first.id, second.id);
+  t.not(first.sampling.seed, second.sampling.seed, 'a request without a seed gets one of its own');
+});
+
+void t.test('models: what can be named, and nothing else', async (t) => {
+  const { operations, context, load } = setUp();
+  const { data } = await operations.listModels({}, context);
+  t.same(
+    data.map(({ id, status, root }) => [id, status, root]),
+    [
+      ['default', 'loading', 'tiny'],
+      ['tiny', 'loading', 'tiny'],
+      ['small', 'loading', 'tiny'],
+    ],
+  );
+  load();
+  t.match(await operations.retrieveModel({ path: { model: 'small' } }, context), {
+    id: 'small',
+    object: 'model',
+    created: 7,
+    owned_by: 'tramontane',
+    status: 'loaded',
+    max_model_len: 128,
+  });
+  await t.rejects(operations.retrieveModel({ path: { model: 'gpt-4' } }, context), {
+    name: 'ApiError',
+    code: 'model_not_found',
+  });
+});
+
+void t.test('health always answers; readiness only when a request could be served', async (t) => {
+  const { operations, context, load, engine, server } = setUp();
+  const expect = async (status: string): Promise<void> => {
+    t.same(await operations.getHealth({}, context), { status, version: '1.2.3' });
+    const ready = operations.getReady({}, context);
+    if (status === 'ready') t.same(await ready, { status });
+    else await t.rejects(ready, { name: 'ApiError', kind: 'unavailable', code: status, retryAfterSeconds: 1 });
+  };
+  await expect('loading');
+  load();
+  await expect('ready');
+  engine.state = 'restarting';
+  await expect('engine_down');
+  engine.state = 'failed';
+  await expect('failed');
+  engine.state = 'ready';
+  server.isStopping = true;
+  await expect('draining');
+  t.same(await operations.getOpenApi({}, context), { openapi: '3.1.0' });
+});
+
+void t.test('measures: time to the first token, then speed; what broke off has told what it could', async (t) => {
+  let clock = 0;
+  const notes: Record<string, unknown> = {};
+  async function* timed(): AsyncGenerator<GenerationEvent> {
+    for (const event of events) {
+      yield event;
+      clock += 100;
+    }
+  }
+  for await (const _ of measured(
+    timed(),
+    (facts) => Object.assign(notes, facts),
+    () => clock,
+  ));
+  t.same(notes, {
+    model: 'tiny',
+    tokensIn: 10,
+    tokensCached: 4,
+    firstMs: 200,
+    tokensOut: 5,
+    finish: 'length',
+    tokensPerSecond: 13.3,
+  });
+
+  const broken: Record<string, unknown> = {};
+  async function* breaking(): AsyncGenerator<GenerationEvent> {
+    yield events[0];
+    throw new ApiError('unavailable', 'gone');
+  }
+  const read = async (): Promise<void> => {
+    for await (const _ of measured(breaking(), (facts) => Object.assign(broken, facts)));
+  };
+  await t.rejects(read());
+  t.same(broken, { model: 'tiny', tokensIn: 10, tokensCached: 4 });
+});
