@@ -9,7 +9,7 @@ export type Started = Extract<GenerationEvent, { type: 'started' }>;
 
 export type Step =
   | { readonly type: 'started'; readonly event: Started }
-  | { readonly type: 'text' | 'reasoning'; readonly choice: number; readonly text: string }
+  | { readonly type: 'prompt' | 'text' | 'reasoning'; readonly choice: number; readonly text: string }
   | { readonly type: 'finished'; readonly choice: number; readonly reason: FinishReason; readonly usage: Usage };
 
 export async function* steps(events: AsyncIterable<GenerationEvent>): AsyncGenerator<Step, void, void> {
@@ -19,6 +19,9 @@ export async function* steps(events: AsyncIterable<GenerationEvent>): AsyncGener
     switch (event.type) {
       case 'started':
         yield { type: 'started', event };
+        break;
+      case 'prompt':
+        yield event;
         break;
       case 'block_start':
         // No output format of this release reads calls, so tools are refused before.
