@@ -366,6 +366,16 @@ void t.test('serializers write what the spec names, and nothing else', async (t)
   t.throws(() => serializerCode({ a: union }, noSchemas), { message: /"X or null"/ });
 });
 
+void t.test('types side by side are written as what they are', async (t) => {
+  const id: Schema = { type: 'integer' };
+  const piece: Schema = { type: ['string', 'array'], items: id };
+  const mixed: Schema = { type: ['integer', 'object'], required: ['id', 'piece'], properties: { id, piece } };
+  const list: Schema = { type: 'object', properties: { list: { type: ['array', 'null'], items: mixed } } };
+  const { write } = await load(t, serializerCode({ write: list }, noSchemas));
+  const values = [{ list: [1, { id: 2, piece: 'a' }, { id: 3, piece: [4, 5] }] }, { list: null }, { list: [] }];
+  for (const value of values) t.equal(write(value), JSON.stringify(value));
+});
+
 void t.test('field plans know what is done with each field', async (t) => {
   const plans = new FieldPlans(read());
   t.equal(plans.plan({ $ref: '#/components/schemas/Order' }, 'body'), 'orderFields');

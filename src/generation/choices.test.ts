@@ -96,7 +96,8 @@ void t.test('choices are numbered through, usage is summed, one beginning, every
   for (const event of events) if (event.type === 'delta') texts[event.choice] += event.text;
   t.same(texts, ['ab', 'c', '']);
   const ends = events.filter((event) => event.type === 'finished');
-  t.same(ends.map(({ choice }) => choice).sort(), [0, 1, 2]);
+  t.same(new Set(ends.map(({ choice }) => choice)), new Set([0, 1, 2]));
+  t.equal(ends.length, 3);
   t.same(ends.at(-1)?.usage, usage(15, 3, 3), 'the last end has the whole sum');
 });
 
@@ -167,7 +168,7 @@ void t.test('a single request passes through; requests with several choices keep
   }
   const events = createGenerateTogether(generateOf(hands))(requests(2, 2), new AbortController().signal);
   const ends = (await all(events)).filter((event) => event.type === 'finished');
-  t.same(ends.map(({ choice }) => choice).sort(), [0, 1, 2, 3]);
+  t.same(new Set(ends.map(({ choice }) => choice)), new Set([0, 1, 2, 3]));
   t.equal(ends.at(-1)?.usage.completionTokens, 3);
 });
 

@@ -53,7 +53,7 @@ async function* together(
   } finally {
     signal.removeEventListener('abort', abort);
     run.abort();
-    await Promise.allSettled(sources.map((source) => source.return?.()));
+    await Promise.allSettled(sources.map(async (source) => source.return?.()));
   }
 }
 

@@ -1,7 +1,7 @@
 // A prompt in whatever form -> token ids.
 
 import { ApiError } from '../core/errors.ts';
-import type { ChatPrompt, GenerationRequest, Prompt, TextPrompt, TokenPrompt } from '../core/generation.ts';
+import type { ChatPrompt, GenerationRequest, Prompt, TextPrompt } from '../core/generation.ts';
 import type { Message } from '../core/message.ts';
 import { promptIds } from '../tokenizer/prompt.ts';
 import type { Tokenizer } from '../tokenizer/tokenizer.ts';
@@ -81,7 +81,8 @@ function encode(prompt: Prompt, model: ModelParts): Int32Array {
       return ids.length > 0 ? ids : documentStart(prompt, tokenizer);
     }
     case 'tokens':
-      return checkedIds(prompt, tokenizer);
+      checkIds(prompt.ids, prompt.param, tokenizer);
+      return Int32Array.from(prompt.ids);
     default:
       throw prompt satisfies never;
   }
@@ -97,9 +98,10 @@ function documentStart({ param }: TextPrompt, { vocabulary }: Tokenizer): Int32A
   });
 }
 
-function checkedIds({ ids, param }: TokenPrompt, { vocabulary }: Tokenizer): Int32Array {
+/** Throws 400 for the first that is no token of this vocabulary. `param`: what the caller calls the list. */
+export function checkIds(ids: readonly number[], param: string, { vocabulary }: Tokenizer): void {
   const at = ids.findIndex((id) => id < 0 || id >= vocabulary.size);
-  if (at < 0) return Int32Array.from(ids);
+  if (at < 0) return;
   throw new ApiError(
     'invalid_request',
     `${ids[at]} is not a token id: this model has the ids 0 to ${vocabulary.size - 1}.`,
