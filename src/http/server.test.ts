@@ -497,6 +497,7 @@ function wrongSuite(t: Test, start: Start): void {
       ['explicit null and defaults', post({ model: 'a', temperature: null, n: null, messages: null })],
       ['a listed value', post({ model: 'a', n: 1 })],
       ['__proto__ in text', post('{"model":"\\"__proto__\\": 1","metadata":"__proto__"}')],
+      ['brackets in text', post({ model: `"${'['.repeat(300)}` })],
       ['any authorization', post({ model: 'a' }, { authorization: 'odd', 'x-api-key': '' })],
     ];
     for (const [name, init] of fine) t.equal((await fetch('/v1/chat', init)).status, 200, name);
@@ -924,6 +925,16 @@ function shutdownSuite(t: Test, start: Start): void {
       t.match(await json(response), { error: { code: 'shutting_down' } });
       await drained;
     }
+  });
+
+  void t.test('after the grace period nobody waits for the rest of a body', async (t) => {
+    const { server, port } = await start(t);
+    const client = await RawClient.connect(port);
+    await client.send(rawRequest('POST /v1/chat', { 'content-length': '100', expect: '100-continue' }));
+    await client.until('100 Continue\r\n\r\n');
+    const drained = server.drain({ graceMs: 20 });
+    t.match(await client.end(), /HTTP\/1.1 503 [^]*"code":"shutting_down"/);
+    await drained;
   });
 
   void t.test('requests are served until the delay is over', async (t) => {

@@ -172,6 +172,16 @@ function bodyLimitSuite(t: Test, { make }: Candidate): void {
     await isAlive(t, port);
   });
 
+  void t.test('nor does garbage in the rest of that body cost it its 413', async (t) => {
+    const client = await RawClient.connect(await start(t, make(), echo));
+    client.socket.pause();
+    const chunk = `${(2_000_000).toString(16)}\r\n${'x'.repeat(2_000_000)}\r\n`;
+    await client.send(`${rawRequest('POST /', { 'transfer-encoding': 'chunked' })}${chunk}`);
+    await client.send(`no chunk\r\n${'x'.repeat(8_000_000)}`);
+    client.socket.resume();
+    t.match(await client.end(), /^HTTP\/1.1 413 [^]*{"reason":"too_large"}$/);
+  });
+
   void t.test('a body that breaks off is an aborted one', async (t) => {
     const { exchange, client } = await open(t, make(), rawRequest('POST /', { 'content-length': '50' }, 'half'));
     const body = exchange.body(100);
