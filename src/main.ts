@@ -5,6 +5,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { readCommand, UsageError, type Config } from './config.ts';
 import type { Log } from './core/log.ts';
 import { physicalCores } from './cores.ts';
+import { Runtimes } from './engine/runtime.ts';
 import { document } from './generated/document.js';
 import { routes } from './generated/operations.ts';
 import { createGenerate } from './generation/generate.ts';
@@ -73,6 +74,7 @@ async function serve(config: Config, terminal: Terminal): Promise<number> {
     path,
     config,
     log,
+    runtimes: new Runtimes({ log }),
     signal: unwanted.signal,
     onProgress: ({ phase, done, total }) => progress.update(phase, done, total),
   });
@@ -94,6 +96,7 @@ async function serve(config: Config, terminal: Terminal): Promise<number> {
       name: served.name,
       aliases: served.aliases,
       model: model.info,
+      runtime: model.runtime,
       enginePid: engine.pid,
       freeBytes,
       cores: physicalCores(),
@@ -145,7 +148,14 @@ function announce(config: Config, { color }: Terminal, log: Log, facts: ScreenFa
   const { enginePid, readyMs, url } = facts;
   if (config.logFormat === 'json') {
     const { loadMs: _, ...model } = facts.model;
-    log.info('ready', { url, name: facts.name, enginePid, ...model, readyMs: Math.round(readyMs) });
+    log.info('ready', {
+      url,
+      name: facts.name,
+      enginePid,
+      ...model,
+      runtime: facts.runtime?.why,
+      readyMs: Math.round(readyMs),
+    });
   } else if (config.logLevel === 'info' || config.logLevel === 'debug') {
     process.stderr.write(startScreen(facts, { columns: widthOf(process.stderr), color }));
   }
