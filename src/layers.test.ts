@@ -33,6 +33,9 @@ const packages: Record<string, readonly string[]> = {
   '@assemblyscript/loader': ['compute/wasm'],
   'fast-json-stringify': ['generated'],
   ajv: ['generated'],
+  'uWebSockets.js': ['http/uws', 'http/uws-exchange', 'http/uws-body'],
+  'uWebSockets.js-22': ['http/uws'],
+  'uWebSockets.js-24': ['http/uws'],
   pino: ['main'],
   'cli-progress': ['main'],
 };

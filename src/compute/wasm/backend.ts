@@ -84,13 +84,16 @@ function refuseUnsupported(plan: BackendPlan): void {
   }
 }
 
-/** Norms, biases and tables, as f32, into every arena that uses them. */
+/** Norms, biases and rotations, as f32, and the tables of stored types, into every arena that uses them. */
 function writeVectors(plan: BackendPlan, layout: Layout, memories: readonly WebAssembly.Memory[]): void {
   for (const [key, pointer] of layout.pointers) {
     const [arena, id] = key.split(':').map(Number);
     const weight = plan.weights[id];
     if (weight.kind === 'matrix') continue;
     new Float32Array(memories[arena].buffer, pointer, weight.rows * weight.cols).set(readVector(weight));
+  }
+  for (const [arena, tables] of layout.tables.entries()) {
+    for (const [table, pointer] of tables) new Uint8Array(memories[arena].buffer, pointer, table.length).set(table);
   }
 }
 
