@@ -3,7 +3,7 @@
 import { UsageError } from './arguments.ts';
 import { benchEngine } from './engine.ts';
 import { benchKernels } from './kernels.ts';
-import { synthesize } from './synth.ts';
+import { benchSynth } from './synth/synth.ts';
 
 interface Command {
   readonly usage: string;
@@ -26,8 +26,8 @@ const commands: Record<string, Command> = {
   },
   synth: {
     usage: 'synth SHAPE RECIPE OUT',
-    what: 'write a GGUF of a real shape with random weights (shapes: qwen3-0.6b, smollm2-135m, llama-3.2-1b, wide-5b; recipes: q8_0, q4_0, f16)',
-    run: synthesize,
+    what: 'write a GGUF of a real shape with random weights (shapes: qwen3-0.6b, smollm2-135m, llama-3.2-1b, wide-5b; recipes: q8_0, q4_0, q4_k_m, f16)',
+    run: benchSynth,
   },
 };
 
