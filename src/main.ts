@@ -14,6 +14,7 @@ import { createServer, type HttpServer } from './http/server.ts';
 import { bundledModel, loadModel, modelName } from './load-model.ts';
 import { createLog } from './logger.ts';
 import { createOperations } from './operations/index.ts';
+import { docsPages } from './pages/docs.ts';
 import { stopOnSignals } from './signals.ts';
 import { cannotListen, exitCodes, noSuchModel, StartError } from './start-error.ts';
 import { createProgress, errorText, isLoopback, startScreen, type ScreenFacts } from './terminal.ts';
@@ -122,6 +123,7 @@ function createHttpServer(config: Config, models: Models, log: Log): HttpServer 
   const system = { version, document, isStopping: () => server.isStopping };
   const server: HttpServer = createServer({
     routes,
+    pages: docsPages({ version }),
     operations: createOperations({ models, generate: createGenerate(models), system }),
     transport: new NodeTransport({ log }),
     log,
