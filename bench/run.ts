@@ -14,8 +14,9 @@ interface Command {
 const commands: Record<string, Command> = {
   engine: {
     usage:
-      'engine --model PATH [--threads N] [--prompt 512] [--gen 64] [--depth 0] [--kv-cache f32|f16] [--kernels auto] [--json]',
-    what: 'prefill and decode speed, load time and memory of one model in this process',
+      'engine --model PATH [--threads N] [--prompt 512] [--gen 64] [--depth 0] [--kv-cache f32|f16] [--kernels auto] ' +
+      '[--engine-runtime auto|system|PATH] [--json]',
+    what: 'prefill and decode speed, load time and memory of one model on the Node that the server would take',
     run: benchEngine,
   },
   kernels: {
@@ -25,7 +26,7 @@ const commands: Record<string, Command> = {
   },
   synth: {
     usage: 'synth SHAPE RECIPE OUT',
-    what: 'write a GGUF of a real shape with random weights (shapes: qwen3-0.6b, smollm2-135m, llama-3.2-1b; recipes: q8_0, q4_0, f16)',
+    what: 'write a GGUF of a real shape with random weights (shapes: qwen3-0.6b, smollm2-135m, llama-3.2-1b, wide-5b; recipes: q8_0, q4_0, f16)',
     run: synthesize,
   },
 };

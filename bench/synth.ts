@@ -17,7 +17,7 @@ interface Shape {
   readonly ropeBase: number;
 }
 
-/** Published shapes; all three share the embedding with the output. */
+/** Published shapes, and one that no model has. All share the embedding with the output. */
 export const shapes: Record<string, Shape> = {
   'qwen3-0.6b': {
     architecture: 'qwen3',
@@ -50,6 +50,18 @@ export const shapes: Record<string, Shape> = {
     headDim: 64,
     feedForward: 8192,
     vocabulary: 128256,
+    ropeBase: 5e5,
+  },
+  // More than one WASM memory can hold, with little arithmetic: 5.1 GiB in q8_0, for `npm run test:large`.
+  'wide-5b': {
+    architecture: 'llama',
+    width: 8192,
+    layers: 6,
+    heads: 64,
+    kvHeads: 8,
+    headDim: 128,
+    feedForward: 28672,
+    vocabulary: 1024,
     ropeBase: 5e5,
   },
 };

@@ -1,13 +1,15 @@
 // The matrix products of a batch: panels of 8 rows times all its rows of activations. From `UNPACK` rows on, types whose words cost
-// work to decode are unpacked once per panel into the thread's scratch; the sums are the same, so the bits are.
+// work to decode are unpacked once per panel into the thread's scratch; the sums are the same, so the bits are. Rows that lie as files
+// store them are always unpacked.
 //   4 input: f32 rows or quants   5 stride of f32 rows   6 records of activation.ts   7 weights   8 cols   9 out   10 out stride
-//   11 rows: Items.TOKENS or Items.OUTPUTS   12 bytes per panel
+//   11 rows: Items.TOKENS or Items.OUTPUTS   12 bytes per panel   13 table of the type, see unpack/panel.ts
 
 import { Items, outputCount, tokenCount, word } from '../record';
 import { quantShift } from '../activation';
 import { tile1, tile4 } from './integer';
 import { float1, float4 } from './float';
 import { U16, U32 } from '../format/unpacked';
+import { unpackPanel } from '../unpack/panel';
 
 const UNPACK: usize = 8;
 
@@ -51,6 +53,20 @@ export function linearPanels<F, R, U>(record: usize, batch: usize, from: u32, to
     } else {
       multiply<F, R>(record, w, blocks, bias, hasOffset, rows, panel);
     }
+  }
+}
+
+/** F: class of unpack/, R: range class of its bytes, U: U32 or U16. Items are panels. */
+export function linearStored<F, R, U>(record: usize, batch: usize, from: u32, to: u32, scratch: usize): void {
+  const blocks = <usize>word(record, 8) >> 5;
+  const rows = rowCount(record, batch);
+  const panelBytes = <usize>word(record, 12);
+  const table = <usize>word(record, 13);
+  const bias = changetype<F>(0).bias();
+  const hasOffset = changetype<F>(0).hasOffset();
+  for (let panel = <usize>from; panel < <usize>to; panel++) {
+    unpackPanel<F, U>(<usize>word(record, 7) + panel * panelBytes, panelBytes >> 3, blocks, table, scratch);
+    multiply<U, R>(record, scratch, blocks, bias, hasOffset, rows, panel);
   }
 }
 

@@ -108,11 +108,9 @@ export class Handler {
 
   async #body(visit: Visit, { body }: Route): Promise<unknown> {
     if (body === undefined) return undefined;
-    const { value, bytes } = await readJson(
-      visit.exchange,
-      this.#options.bodyLimitBytes ?? 50 * 2 ** 20,
-      body.required,
-    );
+    const { exchange, signal } = visit;
+    const { bodyLimitBytes = 50 * 2 ** 20 } = this.#options;
+    const { value, bytes } = await unlessAborted(readJson(exchange, bodyLimitBytes, body.required), signal);
     visit.bytesIn = bytes;
     if (bytes === 0) return undefined;
     const violation = body.validate(value);
@@ -142,7 +140,10 @@ export class Handler {
       requestId,
       signal,
       keepAliveMs: this.#options.keepAliveMs ?? 10_000,
-      explain: (error) => failureOf(visit.explain(error)),
+      explain: (error) => {
+        visit.report(error);
+        return failureOf(error);
+      },
     });
     visit.status = 200;
     visit.bytesOut = outcome.bytes;

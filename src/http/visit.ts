@@ -52,13 +52,10 @@ export class Visit {
     this.bytesOut = typeof body === 'string' ? Buffer.byteLength(body) : body.length;
   }
 
-  /** The error that the caller is told of: why we stopped it, if we did. Our own faults go to the log. */
-  explain(error: unknown): unknown {
-    const cause: unknown = this.signal.aborted ? this.signal.reason : error;
-    if (isUnexpected(cause) && !this.exchange.signal.aborted) {
-      this.log.error('request failed', { operation: this.route?.operationId, error: cause });
-    }
-    return cause;
+  /** Our own faults go to the log, with their stack. */
+  report(error: unknown): void {
+    if (!isUnexpected(error) || this.exchange.signal.aborted) return;
+    this.log.error('request failed', { operation: this.route?.operationId, error });
   }
 
   /** One line per request, without bodies and queries. Probes and pages are not worth one unless they fail. */
