@@ -4,7 +4,7 @@ import { UsageError } from './arguments.ts';
 import { benchEngine } from './engine.ts';
 import { benchHttp } from './http.ts';
 import { benchKernels } from './kernels.ts';
-import { synthesize } from './synth.ts';
+import { benchSynth } from './synth/synth.ts';
 
 interface Command {
   readonly usage: string;
@@ -15,8 +15,9 @@ interface Command {
 const commands: Record<string, Command> = {
   engine: {
     usage:
-      'engine --model PATH [--threads N] [--prompt 512] [--gen 64] [--depth 0] [--kv-cache f32|f16] [--kernels auto] [--json]',
-    what: 'prefill and decode speed, load time and memory of one model in this process',
+      'engine --model PATH [--threads N] [--prompt 512] [--gen 64] [--depth 0] [--kv-cache f32|f16] [--kernels auto] ' +
+      '[--engine-runtime auto|system|PATH] [--json]',
+    what: 'prefill and decode speed, load time and memory of one model on the Node that the server would take',
     run: benchEngine,
   },
   http: {
@@ -31,8 +32,8 @@ const commands: Record<string, Command> = {
   },
   synth: {
     usage: 'synth SHAPE RECIPE OUT',
-    what: 'write a GGUF of a real shape with random weights (shapes: qwen3-0.6b, smollm2-135m, llama-3.2-1b; recipes: q8_0, q4_0, f16)',
-    run: synthesize,
+    what: 'write a GGUF of a real shape with random weights (shapes: qwen3-0.6b, smollm2-135m, llama-3.2-1b, wide-5b; recipes: q8_0, q4_0, q4_k_m, f16)',
+    run: benchSynth,
   },
 };
 

@@ -54,6 +54,9 @@ void t.test('values of each kind', async (t) => {
   t.match(c, { aliases: ['a', 'b'], contextLength: 4096, bodyLimitBytes: 1_572_864, shutdownTimeoutMs: 5000 });
   t.match(c, { strictFields: true, corsOrigins: ['https://app.example', 'http://localhost:3000'], transport: 'uws' });
   t.same(config({ env: { TRAMONTANE_ALIAS: 'a, b' } }).aliases, ['a', 'b']);
+  t.equal(config({}).engineRuntime, 'auto');
+  t.equal(config({ args: ['--engine-runtime', 'system'] }).engineRuntime, 'system');
+  t.equal(config({ env: { TRAMONTANE_ENGINE_RUNTIME: '/opt/node' } }).engineRuntime, '/opt/node');
   t.equal(config({ env: { TRAMONTANE_STRICT_FIELDS: 'yes' } }).strictFields, true);
   t.equal(config({ env: { KEEP_ALIVE_INTERVAL: '100' } }).keepAliveMs, 100);
 });

@@ -17,6 +17,8 @@ export interface Config {
   readonly kvCache: KvCacheType;
   readonly device: DeviceKind;
   readonly kernels: KernelsBuild | 'auto';
+  /** Path of a Node, `system` or `auto`. */
+  readonly engineRuntime: string;
   readonly threads: number;
   readonly maxWaiting: number;
   readonly host: string;
@@ -128,6 +130,14 @@ const flags: { readonly [K in keyof Config]: Flag<Config[K]> } = {
     value: 'BUILD',
     text: 'kernel build: strict (same bits on every machine), rel16, vnni, or auto for the best that gives right results here',
     parse: oneOf(['auto', 'strict', 'rel16', 'vnni']),
+    fallback: () => 'auto',
+  },
+  engineRuntime: {
+    name: 'engine-runtime',
+    group: 'Engine',
+    value: 'PATH',
+    text: "the Node that runs the engine: a path, system for this one, or auto for the package's own where it runs better kernels",
+    parse: nonEmpty,
     fallback: () => 'auto',
   },
   threads: {

@@ -6,6 +6,7 @@ import { chooseTransport, type ChosenTransport } from './choose-transport.ts';
 import { readCommand, UsageError, type Config } from './config.ts';
 import type { Log } from './core/log.ts';
 import { physicalCores } from './cores.ts';
+import { Runtimes } from './engine/runtime.ts';
 import { document } from './generated/document.js';
 import { routes } from './generated/operations.ts';
 import { createGenerate } from './generation/generate.ts';
@@ -14,6 +15,7 @@ import { createServer, type HttpServer } from './http/server.ts';
 import { bundledModel, loadModel, modelName } from './load-model.ts';
 import { createLog } from './logger.ts';
 import { createOperations } from './operations/index.ts';
+import { docsPages } from './pages/docs.ts';
 import { stopOnSignals } from './signals.ts';
 import { cannotListen, exitCodes, noSuchModel, StartError } from './start-error.ts';
 import { createProgress, errorText, isLoopback, startScreen, type ScreenFacts } from './terminal.ts';
@@ -74,6 +76,7 @@ async function serve(config: Config, terminal: Terminal): Promise<number> {
     path,
     config,
     log,
+    runtimes: new Runtimes({ log }),
     signal: unwanted.signal,
     onProgress: ({ phase, done, total }) => progress.update(phase, done, total),
   });
@@ -96,6 +99,7 @@ async function serve(config: Config, terminal: Terminal): Promise<number> {
       name: served.name,
       aliases: served.aliases,
       model: model.info,
+      runtime: model.runtime,
       enginePid: engine.pid,
       freeBytes,
       cores: physicalCores(),
@@ -124,6 +128,7 @@ function createHttpServer(config: Config, models: Models, { transport }: ChosenT
   const system = { version, document, isStopping: () => server.isStopping };
   const server: HttpServer = createServer({
     routes,
+    pages: docsPages({ version }),
     operations: createOperations({ models, generate: createGenerate(models), system }),
     transport,
     log,
@@ -147,7 +152,15 @@ function announce(config: Config, { color }: Terminal, log: Log, facts: ScreenFa
   const { enginePid, readyMs, transport, url } = facts;
   if (config.logFormat === 'json') {
     const { loadMs: _, ...model } = facts.model;
-    log.info('ready', { url, transport, name: facts.name, enginePid, ...model, readyMs: Math.round(readyMs) });
+    log.info('ready', {
+      url,
+      transport,
+      name: facts.name,
+      enginePid,
+      ...model,
+      runtime: facts.runtime?.why,
+      readyMs: Math.round(readyMs),
+    });
   } else if (config.logLevel === 'info' || config.logLevel === 'debug') {
     process.stderr.write(startScreen(facts, { columns: widthOf(process.stderr), color }));
   }
