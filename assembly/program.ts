@@ -20,6 +20,7 @@ import { add, addBias, gate, select } from './elementwise';
 import { rope } from './rope';
 import { storeKv } from './store';
 import { attention } from './attention';
+import { mergeSplits } from './merge';
 
 /** `scratch`: this thread's own bytes, see SCRATCH_BYTES of the host. */
 export function run(records: usize, count: u32, batch: usize, sync: usize, threads: i32, scratch: usize): void {
@@ -48,6 +49,7 @@ function execute(record: usize, batch: usize, from: u32, to: u32, scratch: usize
     case Opcode.ROPE: rope(record, batch, from, to); break;
     case Opcode.STORE: storeKv(record, batch, from, to, scratch); break;
     case Opcode.ATTENTION: attention(record, batch, from, to, scratch); break;
+    case Opcode.MERGE: mergeSplits(record, batch, from, to, scratch); break;
     case Opcode.SELECT: select(record, batch, from, to); break;
     case Opcode.LINEAR_F32: linearFloat<F32>(record, batch, from, to); break;
     case Opcode.LINEAR_F16: linearFloat<F16>(record, batch, from, to); break;

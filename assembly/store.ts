@@ -1,9 +1,8 @@
-// Writes keys and values of this batch to the cache: blocks of 64 absolute positions, [block][kv head], what a head's block holds: cache/.
-//   4 k   5 k stride   6 v   7 v stride   8 kv heads   9 head dim   10 key cache   11 value cache   12 cache: Cache of record.ts
+// Writes keys and values of this batch to the cache: blocks of 64 absolute positions, [block][kv head], what they hold: cache.ts.
+//   4 k   5 k stride   6 v   7 v stride   8 kv heads   9 head dim   10 key cache   11 value cache   12 type: Cache of record.ts
 
 import { Cache, blockTable, position, word } from './record';
-import { Halves, Singles } from './cache/plain';
-import { Quants } from './cache/q8';
+import { Halves, Quants, Singles } from './cache';
 
 export function storeKv(record: usize, batch: usize, from: u32, to: u32, scratch: usize): void {
   switch (word(record, 12)) {
@@ -27,7 +26,7 @@ function storeAs<C>(record: usize, batch: usize, from: u32, to: u32, scratch: us
     let keys = <usize>word(record, 10) + offset;
     let values = <usize>word(record, 11) + offset;
     for (let h: usize = 0; h < kvHeads; h++) {
-      changetype<C>(0).store(k, v, keys, values, at & 63, dim, scratch);
+      changetype<C>(0).put(k, v, keys, values, at & 63, dim, scratch);
       k += dim << 2;
       v += dim << 2;
       keys += headBytes;

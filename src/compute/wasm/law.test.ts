@@ -125,6 +125,46 @@ for (const kvCache of ['f32', 'f16', 'q8_0'] as const) {
   });
 }
 
+void t.test('a long context in splits: threads that share it give the bits of one that does not', async (t) => {
+  const positions = 1700;
+  const long = buildModel(await openCheckpoint(join(projectRoot, 'models', 'demo-3m-Q8_0.gguf')), {
+    contextLength: 1728,
+  });
+  const ids = Array.from({ length: positions }, () => random() % 1000);
+  const run = async (threads: number): Promise<Uint32Array[]> => {
+    const plan = {
+      ...planOf(long, 'f16'),
+      kvBlocks: 27,
+      limits: { tokens: 128, sequences: 1, outputs: 3, blocksPerSequence: 27 },
+    };
+    const executor = await createWasmBackend({ threads, kernels: 'auto' }).load(plan, () => undefined);
+    t.teardown(() => executor.close());
+    const rows: Uint32Array[] = [];
+    const table = Int32Array.from({ length: 27 }, (_, block) => 26 - block);
+    for (let at = 0; at < positions;) {
+      const size = at < 1600 ? 100 : Math.min([1, 2, 3][at % 3], positions - at);
+      const batch = {
+        ids: Int32Array.from(ids.slice(at, at + size)),
+        positions: Int32Array.from({ length: size }, (_, i) => at + i),
+        sequences: new Int32Array(size),
+        blockTables: [table],
+        outputs: Int32Array.of(size - 1),
+      };
+      const logits = await executor.forward(batch);
+      if (at >= 1600) rows.push(new Uint32Array(logits.slice().buffer));
+      at += size;
+    }
+    return rows;
+  };
+  const alone = await run(1);
+  const shared = await run(4);
+  t.equal(shared.length, alone.length);
+  t.ok(
+    alone.every((row, i) => same(row, shared[i])),
+    'equal bits',
+  );
+});
+
 void t.test('a model in several arenas keeps each layer whole', async (t) => {
   const executor = await load({ arenaBytes: smallArena }, 'f32');
   const one = await load({}, 'f32');

@@ -32,6 +32,10 @@ export interface Layout {
   /** Each thread's own bytes: attention scores, an unpacked panel. */
   readonly threadScratch: number;
   readonly threadScratchBytes: number;
+  /** Where splits of attention leave their partial results. */
+  readonly partials: number;
+  /** Most splits of one token's context; 1: never split. */
+  readonly maxSplits: number;
   readonly staging: number;
   readonly stagingBytes: number;
   readonly activations: number;
@@ -42,7 +46,11 @@ export interface Layout {
 /** Rows are read and packed in pieces of about this size. */
 const stagingTarget = 1 << 20;
 
-const minThreadScratch = 4096;
+const minThreadScratch = 16384;
+
+/** Positions of a split of attention (assembly/merge.ts), and the most tokens of a batch whose attention may be split. */
+export const splitPositions = 512;
+export const splitTokens = 4;
 
 /** `arenaBytes`: most bytes of one arena. */
 export function planLayout(
@@ -69,6 +77,8 @@ export function planLayout(
   const records = common.reserve(recordCount * recordBytes);
   const header = common.reserve(headerBytes);
   const threadScratch = common.reserve(threads * threadScratchBytes);
+  const maxSplits = threads > 1 ? Math.ceil((limits.blocksPerSequence * blockTokens) / splitPositions) : 1;
+  const partials = common.reserve(maxSplits > 1 ? splitTokens * maxSplits * partialBytes(plan) : 0);
   // The staging area of loading and the activations of running are never in use together.
   const activations = common.reserve(Math.max(scratch.bytes, threads * stagingBytes));
   const fixedBytes = common.bytes;
@@ -154,12 +164,20 @@ export function planLayout(
     headerBytes,
     threadScratch,
     threadScratchBytes,
+    partials,
+    maxSplits,
     staging: activations,
     stagingBytes,
     activations,
     scratch,
     memory: { weightBytes, kvCacheBytes, scratchBytes: fixedBytes * arenas.length },
   };
+}
+
+/** Partial results of all heads of a token, in the layer that has most: [peak, total, 2 unused, head]. */
+function partialBytes(plan: BackendPlan): number {
+  const perLayer = plan.program.ops.map((op) => (op.op === 'attention' ? op.heads * (16 + 4 * op.headDim) : 0));
+  return Math.max(0, ...perLayer);
 }
 
 /** A vector is padded like a row of activations, zeros behind. */

@@ -217,7 +217,7 @@ class Encoder {
       }
       case 'attention': {
         const { keys, values } = this.#cache(op.layer);
-        this.#emit(opcodes.attention, { kind: items.tokens, factor: op.kvHeads, chunk: 1 }, [
+        const operands = [
           this.#at(op.q),
           this.#stride(op.q),
           this.#at(op.out),
@@ -232,7 +232,12 @@ class Encoder {
           real(op.softcap),
           op.sinks === undefined ? 0 : this.#pointer(op.sinks),
           cacheTypes[this.#plan.kvCache].code,
-        ]);
+          this.#layout.partials,
+        ];
+        this.#emit(opcodes.attention, { kind: items.packs, factor: op.heads / op.kvHeads, chunk: 1 }, operands);
+        if (this.#layout.maxSplits > 1) {
+          this.#emit(opcodes.merge, { kind: items.splits, factor: op.heads, chunk: 4 }, operands);
+        }
         return this.#wrote(op.out);
       }
       case 'select':
