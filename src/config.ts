@@ -23,7 +23,7 @@ export interface Config {
   readonly maxWaiting: number;
   readonly host: string;
   readonly port: number;
-  readonly transport: 'http';
+  readonly transport: TransportChoice;
   readonly allowedHosts: readonly string[];
   readonly corsOrigins: readonly string[];
   readonly bodyLimitBytes: number;
@@ -35,6 +35,9 @@ export interface Config {
   /** Whether a terminal may be coloured. */
   readonly color: boolean;
 }
+
+/** `auto`: uWebSockets.js where it loads, else `node:http`. */
+export type TransportChoice = 'auto' | 'uws' | 'http';
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
 
@@ -176,13 +179,9 @@ const flags: { readonly [K in keyof Config]: Flag<Config[K]> } = {
     name: 'transport',
     group: 'Server',
     value: 'NAME',
-    text: "HTTP implementation: http (Node's own); auto is http",
-    parse: (text) => {
-      oneOf(['auto', 'http'], { uws: 'uWebSockets.js comes in a later release; use auto' })(text);
-      return 'http';
-    },
-    fallback: () => 'http',
-    fallbackText: 'auto',
+    text: "HTTP implementation: uws (uWebSockets.js), http (Node's own), or auto for uws where it loads",
+    parse: oneOf(['auto', 'uws', 'http']),
+    fallback: () => 'auto',
   },
   allowedHosts: {
     name: 'allowed-hosts',

@@ -63,6 +63,7 @@ export function createProgress({ write, stream, now = () => performance.now() }:
 export interface ScreenFacts {
   readonly version: string;
   readonly transport: string;
+  readonly transportReason: string;
   readonly name: string;
   readonly aliases: readonly string[];
   readonly model: LoadedModel;
@@ -110,6 +111,7 @@ export function startScreen(facts: ScreenFacts, { columns, color }: { columns: n
       `${model.threads} of ${facts.cores} cores`,
       `keys: none${isLoopback(facts.host) ? ' (loopback only)' : ''}`,
     ),
+    ...row('http', facts.transport, facts.transportReason),
     '',
     ...row('api', paint(4, `${url}/v1`)),
     ...row('spec', `${url}/openapi.json`),

@@ -34,7 +34,7 @@ export class Q4_K {
   // @ts-ignore: decorator
   @inline hasOffset(): bool { return true; }
   // @ts-ignore: decorator
-  @inline word(p: usize, sub: usize, g: usize, half: usize): v128 { return nibbles(p, sub, g, half); }
+  @inline word(p: usize, sub: usize, high: usize, g: usize, half: usize): v128 { return nibbles(p, sub, high + g, half); }
   // @ts-ignore: decorator
   @inline scale(p: usize, sub: usize, part: usize, half: usize): v128 {
     return f32x4.mul(halves(p + 1152, half), bytes4(p + 1024 + (sub << 3) + (half >> 2)));
@@ -61,11 +61,11 @@ export class Q5_K {
   // @ts-ignore: decorator
   @inline hasOffset(): bool { return true; }
   // @ts-ignore: decorator
-  @inline word(p: usize, sub: usize, g: usize, half: usize): v128 {
-    const four = i32x4.shr_u(v128.load(p + 1024 + (sub << 5) + half), <i32>(g << 2));
+  @inline word(p: usize, sub: usize, high: usize, g: usize, half: usize): v128 {
+    const four = i32x4.shr_u(v128.load(p + 1024 + (sub << 5) + half), <i32>((high + g) << 2));
     const lane = i8x16.shuffle(four, four, 0, 0, 0, 0, 4, 4, 4, 4, 8, 8, 8, 8, 12, 12, 12, 12);
     const fifth = v128.and(i8x16.ne(v128.and(lane, i32x4.splat(0x08040201)), i8x16.splat(0)), i8x16.splat(16));
-    return v128.or(nibbles(p, sub, g, half), fifth);
+    return v128.or(nibbles(p, sub, high + g, half), fifth);
   }
   // @ts-ignore: decorator
   @inline scale(p: usize, sub: usize, part: usize, half: usize): v128 {
@@ -93,10 +93,10 @@ export class Q6_K {
   // @ts-ignore: decorator
   @inline hasOffset(): bool { return false; }
   // @ts-ignore: decorator
-  @inline word(p: usize, sub: usize, g: usize, half: usize): v128 {
-    const pairs = v128.load(p + 1024 + ((sub >> 2) << 8) + (g << 5) + half);
+  @inline word(p: usize, sub: usize, high: usize, g: usize, half: usize): v128 {
+    const pairs = v128.load(p + 1024 + ((sub >> 2) << 8) + ((high + g) << 5) + half);
     const two = v128.and(i16x8.shr_u(pairs, <i32>((sub & 3) << 1)), i8x16.splat(3));
-    return v128.or(nibbles(p, sub, g, half), i16x8.shl(two, 4));
+    return v128.or(nibbles(p, sub, high + g, half), i16x8.shl(two, 4));
   }
   // @ts-ignore: decorator
   @inline scale(p: usize, sub: usize, part: usize, half: usize): v128 {

@@ -1,6 +1,7 @@
 // Panels of 8 rows of the 32-blocks. Every class answers the same questions about block `sub` of the storage block at `p`:
-//   word(p, sub, g, half)    columns 4g .. 4g+3 of rows 0-3 (half 0) or 4-7 (half 16), as unsigned bytes
-//   scale, offset            f32 of 4 rows: weight = scale * (byte - bias) + offset, for part `part` of the block
+//   word(p, sub, high, g, half)   columns 4(high+g) .. +3 of rows 0-3 (half 0) or 4-7 (half 16), as unsigned bytes; high is a literal
+//                                 0 or 4, g 0 to 3: so that shifts by it are constants
+//   scale, offset                 f32 of 4 rows: weight = scale * (byte - bias) + offset, for part `part` of the block
 // and `bytes` / `subs`: size of a storage block and how many blocks of 32 columns it holds; `parts`: scales per block, one for 32
 // columns or two for 16 each. Layouts: pack.ts.
 
@@ -25,7 +26,7 @@ export class Q8_0 {
   // @ts-ignore: decorator
   @inline hasOffset(): bool { return false; }
   // @ts-ignore: decorator
-  @inline word(p: usize, sub: usize, g: usize, half: usize): v128 { return v128.load(p + (g << 5) + half); }
+  @inline word(p: usize, sub: usize, high: usize, g: usize, half: usize): v128 { return v128.load(p + ((high + g) << 5) + half); }
   // @ts-ignore: decorator
   @inline scale(p: usize, sub: usize, part: usize, half: usize): v128 { return halves(p + 256, half); }
   // @ts-ignore: decorator
@@ -48,7 +49,7 @@ export class Q4_0 {
   // @ts-ignore: decorator
   @inline hasOffset(): bool { return false; }
   // @ts-ignore: decorator
-  @inline word(p: usize, sub: usize, g: usize, half: usize): v128 { return nibbles(p, g, half); }
+  @inline word(p: usize, sub: usize, high: usize, g: usize, half: usize): v128 { return nibbles(p, high, g, half); }
   // @ts-ignore: decorator
   @inline scale(p: usize, sub: usize, part: usize, half: usize): v128 { return halves(p + 128, half); }
   // @ts-ignore: decorator
@@ -71,7 +72,7 @@ export class Q4_1 {
   // @ts-ignore: decorator
   @inline hasOffset(): bool { return true; }
   // @ts-ignore: decorator
-  @inline word(p: usize, sub: usize, g: usize, half: usize): v128 { return nibbles(p, g, half); }
+  @inline word(p: usize, sub: usize, high: usize, g: usize, half: usize): v128 { return nibbles(p, high, g, half); }
   // @ts-ignore: decorator
   @inline scale(p: usize, sub: usize, part: usize, half: usize): v128 { return halves(p + 128, half); }
   // @ts-ignore: decorator
@@ -94,8 +95,8 @@ export class Q5_0 {
   // @ts-ignore: decorator
   @inline hasOffset(): bool { return false; }
   // @ts-ignore: decorator
-  @inline word(p: usize, sub: usize, g: usize, half: usize): v128 {
-    return v128.or(nibbles(p, g, half), fifthBits(v128.load(p + 128 + half), g));
+  @inline word(p: usize, sub: usize, high: usize, g: usize, half: usize): v128 {
+    return v128.or(nibbles(p, high, g, half), fifthBits(v128.load(p + 128 + half), high + g));
   }
   // @ts-ignore: decorator
   @inline scale(p: usize, sub: usize, part: usize, half: usize): v128 { return halves(p + 160, half); }
@@ -119,8 +120,8 @@ export class Q5_1 {
   // @ts-ignore: decorator
   @inline hasOffset(): bool { return true; }
   // @ts-ignore: decorator
-  @inline word(p: usize, sub: usize, g: usize, half: usize): v128 {
-    return v128.or(nibbles(p, g, half), fifthBits(v128.load(p + 128 + half), g));
+  @inline word(p: usize, sub: usize, high: usize, g: usize, half: usize): v128 {
+    return v128.or(nibbles(p, high, g, half), fifthBits(v128.load(p + 128 + half), high + g));
   }
   // @ts-ignore: decorator
   @inline scale(p: usize, sub: usize, part: usize, half: usize): v128 { return halves(p + 160, half); }
@@ -129,8 +130,8 @@ export class Q5_1 {
 }
 
 // @ts-ignore: decorator
-@inline function nibbles(p: usize, g: usize, half: usize): v128 {
-  return v128.and(i16x8.shr_u(v128.load(p + ((g & 3) << 5) + half), <i32>(g & 4)), i8x16.splat(15));
+@inline function nibbles(p: usize, high: usize, g: usize, half: usize): v128 {
+  return v128.and(i16x8.shr_u(v128.load(p + (g << 5) + half), <i32>high), i8x16.splat(15));
 }
 
 /** Bit 4g + j of a lane's word -> bit 4 of its byte j. */

@@ -12,7 +12,7 @@ export class U32 {
   // @ts-ignore: decorator
   @inline subs(): usize { return 1; }
   // @ts-ignore: decorator
-  @inline word(p: usize, sub: usize, g: usize, half: usize): v128 { return v128.load(p + (g << 5) + half); }
+  @inline word(p: usize, sub: usize, high: usize, g: usize, half: usize): v128 { return v128.load(p + ((high + g) << 5) + half); }
   // @ts-ignore: decorator
   @inline scale(p: usize, sub: usize, part: usize, half: usize): v128 { return v128.load(p + half, 256); }
   // @ts-ignore: decorator
@@ -28,7 +28,7 @@ export class U16 {
   // @ts-ignore: decorator
   @inline subs(): usize { return 1; }
   // @ts-ignore: decorator
-  @inline word(p: usize, sub: usize, g: usize, half: usize): v128 { return v128.load(p + (g << 5) + half); }
+  @inline word(p: usize, sub: usize, high: usize, g: usize, half: usize): v128 { return v128.load(p + ((high + g) << 5) + half); }
   // @ts-ignore: decorator
   @inline scale(p: usize, sub: usize, part: usize, half: usize): v128 { return v128.load(p + (part << 5) + half, 256); }
   // @ts-ignore: decorator
