@@ -9,8 +9,8 @@ import { created, eventStream, json, modelName, parse, refuse, unknownModel, usa
 import type { Body, Refusal } from './reply.ts';
 import type { FakeAnswer, FakeRequest, FakeServer } from './server.ts';
 import { judgeMessages, render } from './template.ts';
-import { applyTemplate, detokenize, textCompletion, tokenize } from './texts.ts';
-import { contextLength, countTokens } from './tokens.ts';
+import { applyTemplate, detokenize, renderText, textCompletion, tokenize } from './texts.ts';
+import { contextLength, countTokens, encode } from './tokens.ts';
 
 export { modelName, parse } from './reply.ts';
 export type { Body } from './reply.ts';
@@ -42,6 +42,8 @@ const routes: Readonly<Record<string, string>> = {
   '/v1/models': 'GET',
   '/v1/chat/completions': 'POST',
   '/v1/completions': 'POST',
+  '/v1/chat/completions/render': 'POST',
+  '/v1/completions/render': 'POST',
   '/tokenize': 'POST',
   '/detokenize': 'POST',
   '/apply-template': 'POST',
@@ -53,6 +55,8 @@ type Handler = (body: Body, number: () => number) => FakeAnswer;
 const handlers: Readonly<Record<string, Handler>> = {
   '/v1/chat/completions': chat,
   '/v1/completions': textCompletion,
+  '/v1/chat/completions/render': renderChat,
+  '/v1/completions/render': renderText,
   '/tokenize': tokenize,
   '/detokenize': detokenize,
   '/apply-template': applyTemplate,
@@ -100,14 +104,6 @@ function chat(body: Body, number: () => number): FakeAnswer {
   if (refusal !== undefined) return refuse(refusal);
   const prompt = render(body);
   const promptTokens = countTokens(prompt);
-  if (promptTokens > contextLength) {
-    return refuse({
-      status: 400,
-      message: `The prompt has ${promptTokens} tokens.`,
-      code: 'context_length_exceeded',
-      param: 'messages',
-    });
-  }
   const limit = Number(body['max_tokens'] ?? body['max_completion_tokens'] ?? 64);
   const choices = Array.from({ length: Number(body['n'] ?? 1) }, (_, index) => {
     const salt = isGreedy(body) ? '' : typeof body['seed'] === 'number' ? `${body['seed']} ${index}` : `${number()}`;
@@ -173,5 +169,19 @@ const cannot: Harmless = {
 };
 
 function validate(body: Body): Refusal | undefined {
-  return judgeFields(body, fields) ?? judgeMessages(body) ?? judgeRest(body, cannot);
+  return judgeFields(body, fields) ?? judgeMessages(body) ?? judgeRest(body, cannot) ?? judgeLength(body);
+}
+
+function judgeLength(body: Body): Refusal | undefined {
+  const tokens = countTokens(render(body));
+  if (tokens <= contextLength) return undefined;
+  const message = `The prompt has ${tokens} tokens.`;
+  return { status: 400, message, code: 'context_length_exceeded', param: 'messages' };
+}
+
+function renderChat(body: Body, number: () => number): FakeAnswer {
+  const refusal = validate(body);
+  if (refusal !== undefined) return refuse(refusal);
+  const head = { request_id: `chatcmpl-${number()}`, model: modelName };
+  return json(200, { ...head, token_ids: encode(render(body), true) });
 }

@@ -12,16 +12,14 @@ import { contextLength, countTokens, decode, encode, piece, vocabularySize } fro
 
 interface Prompt {
   readonly text: string;
+  readonly ids: readonly number[];
   readonly tokens: number;
   readonly param: string;
 }
 
 export function textCompletion(body: Body, number: () => number): FakeAnswer {
-  const prompts = readPrompts(body['prompt']);
-  const refusal =
-    judgeFields(body, fields) ?? ('status' in prompts ? prompts : (judgePrompts(prompts) ?? judgeRest(body, cannot)));
-  if (refusal !== undefined) return refuse(refusal);
-  const list = prompts as readonly Prompt[];
+  const list = promptsOf(body);
+  if ('status' in list) return refuse(list);
   const limit = Number(body['max_tokens'] ?? body['max_completion_tokens'] ?? 16);
   const choices = list.map(({ text }, index): Choice => {
     const salt = isGreedy(body) ? '' : `${typeof body['seed'] === 'number' ? body['seed'] + index : number()}`;
@@ -59,6 +57,22 @@ export function textCompletion(body: Body, number: () => number): FakeAnswer {
   return withIgnored(answer, ignored);
 }
 
+export function renderText(body: Body, number: () => number): FakeAnswer {
+  const list = promptsOf(body);
+  if ('status' in list) return refuse(list);
+  const one = ({ ids }: Prompt): Body => ({ request_id: `cmpl-${number()}`, model: modelName, token_ids: ids });
+  return json(200, list.map(one));
+}
+
+/** The prompts of a body that is fine, or what is wrong with it. */
+function promptsOf(body: Body): readonly Prompt[] | Refusal {
+  const wrong = judgeFields(body, fields);
+  if (wrong !== undefined) return wrong;
+  const prompts = readPrompts(body['prompt']);
+  if ('status' in prompts) return prompts;
+  return judgePrompts(prompts) ?? judgeRest(body, cannot) ?? prompts;
+}
+
 const fields: Fields = {
   ...commonFields,
   max_tokens: between(0, 2 ** 31, true),
@@ -87,11 +101,13 @@ function readPrompts(prompt: unknown): readonly Prompt[] | Refusal {
 }
 
 function ofText(text: string, param: string): Prompt {
-  return { text, tokens: countTokens(text), param };
+  const tokens = countTokens(text);
+  // Those of a prompt that is too long are never looked at.
+  return { text, ids: tokens > contextLength ? [] : encode(text, true), tokens, param };
 }
 
 function ofIds(ids: readonly number[], param: string): Prompt | Refusal {
-  return judgeIds(ids, param) ?? { text: decode(ids), tokens: ids.length, param };
+  return judgeIds(ids, param) ?? { text: decode(ids), ids, tokens: ids.length, param };
 }
 
 function judgeIds(ids: readonly number[], param: string): Refusal | undefined {

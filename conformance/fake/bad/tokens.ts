@@ -141,4 +141,21 @@ export const badTokens: readonly BadServer[] = [
       body['messages'] === undefined ? { ...body, messages: [{ role: 'user', content: '' }] } : undefined,
     ),
   },
+  {
+    name: 'renders chat requests to a text',
+    fails: ['tokens/render/chat'],
+    make: changeJson('/v1/chat/completions/render', (json) => (json['token_ids'] = 'user: quiet blue lamp')),
+  },
+  {
+    name: 'renders the first prompt only',
+    fails: ['tokens/render/completions'],
+    make: changeBody('/v1/completions/render', ({ prompt, ...body }) =>
+      Array.isArray(prompt) ? { ...body, prompt: String(prompt[0]) } : undefined,
+    ),
+  },
+  {
+    name: 'renders what chat refuses as a server error',
+    fails: ['tokens/render/too-long'],
+    make: refuseIf('/v1/chat/completions/render', (body) => JSON.stringify(body).length > 100_000, 500),
+  },
 ];
