@@ -3,6 +3,7 @@
 //   11 table of the type, see unpack/panel.ts
 
 import { Opcode, real, tokenId, word } from './record';
+import { wordAt } from './matmul/linear';
 import { BF16, F16, F32 } from './matmul/float';
 import { Q4_0, Q4_1, Q5_0, Q5_1, Q8_0 } from './format/simple';
 import { Q4_K, Q5_K, Q6_K } from './format/k';
@@ -107,7 +108,7 @@ function decodePanel<F>(panel: usize, row: usize, cols: usize, out: usize, scrat
         const scale = load<f32>(scratch + lane);
         const offset = load<f32>(scratch + lane, 16);
         for (let g = part * groups; g < (part + 1) * groups; g++) {
-          v128.store(scratch, changetype<F>(0).word(panel, sub, g & 4, g & 3, half), 32);
+          v128.store(scratch, wordAt<F>(panel, sub, g, half), 32);
           for (let j: usize = 0; j < 4; j++) {
             const q = <i32>load<u8>(scratch + lane + j, 32) - changetype<F>(0).bias();
             store<f32>(out + (j << 2), scale * <f32>q + offset);

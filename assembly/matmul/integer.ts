@@ -39,8 +39,8 @@ export function tile4<F, R>(
         let b3 = i32x4.splat(0);
         if (parts == 1 || part == 0) {
           for (let g: usize = 0; g < 4; g++) {
-            const w0 = changetype<F>(0).word(p, sub, 0, g, 0);
-            const w1 = changetype<F>(0).word(p, sub, 0, g, 16);
+            const w0 = changetype<F>(0).word(changetype<F>(0).raw(p, sub, 0, g, 0), p, sub, 0, g, 0);
+            const w1 = changetype<F>(0).word(changetype<F>(0).raw(p, sub, 0, g, 16), p, sub, 0, g, 16);
             const low0 = changetype<R>(0).low(w0, pair);
             const high0 = changetype<R>(0).high(w0);
             const low1 = changetype<R>(0).low(w1, pair);
@@ -69,8 +69,8 @@ export function tile4<F, R>(
         }
         if (parts == 1 || part == 1) {
           for (let g: usize = 0; g < 4; g++) {
-            const w0 = changetype<F>(0).word(p, sub, 4, g, 0);
-            const w1 = changetype<F>(0).word(p, sub, 4, g, 16);
+            const w0 = changetype<F>(0).word(changetype<F>(0).raw(p, sub, 4, g, 0), p, sub, 4, g, 0);
+            const w1 = changetype<F>(0).word(changetype<F>(0).raw(p, sub, 4, g, 16), p, sub, 4, g, 16);
             const low0 = changetype<R>(0).low(w0, pair);
             const high0 = changetype<R>(0).high(w0);
             const low1 = changetype<R>(0).low(w1, pair);

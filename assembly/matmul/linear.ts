@@ -135,6 +135,13 @@ function multiplyTwins<F, R>(
   }
 }
 
+/** Columns 4g .. 4g + 3 as bytes, g 0 to 7. */
+// @ts-ignore: decorator
+@inline export function wordAt<F>(p: usize, sub: usize, g: usize, half: usize): v128 {
+  const raw = changetype<F>(0).raw(p, sub, g & 4, g & 3, half);
+  return changetype<F>(0).word(raw, p, sub, g & 4, g & 3, half);
+}
+
 /** A panel of format F -> U32 or U16 (format/unpacked.ts). */
 export function unpack<F, U>(w: usize, blocks: usize, out: usize): void {
   const subs = changetype<F>(0).subs();
@@ -143,8 +150,8 @@ export function unpack<F, U>(w: usize, blocks: usize, out: usize): void {
   for (let b: usize = 0; b < blocks; b += subs) {
     for (let sub: usize = 0; sub < subs; sub++) {
       for (let g: usize = 0; g < 8; g++) {
-        v128.store(out + (g << 5), changetype<F>(0).word(p, sub, g & 4, g & 3, 0));
-        v128.store(out + (g << 5), changetype<F>(0).word(p, sub, g & 4, g & 3, 16), 16);
+        v128.store(out + (g << 5), wordAt<F>(p, sub, g, 0));
+        v128.store(out + (g << 5), wordAt<F>(p, sub, g, 16), 16);
       }
       for (let part: usize = 0; part < parts; part++) {
         const scales = out + 256 + (part << 5);
