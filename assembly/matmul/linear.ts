@@ -8,7 +8,7 @@ import { Items, outputCount, tokenCount, word } from '../record';
 import { quantShift } from '../activation';
 import { tile4 } from './integer';
 import { tile1, twin1 } from './row';
-import { float1, float4 } from './float';
+import { float1, float4, floatTwin } from './float';
 import { halfBits, halfScale } from '../half';
 import { unpackPanel } from '../unpack/panel';
 
@@ -21,6 +21,20 @@ export function linearFloat<F>(record: usize, batch: usize, from: u32, to: u32):
   const outStride = <usize>word(record, 10);
   const rows = rowCount(record, batch);
   const whole = rows & ~3;
+  if (rows < 4) {
+    const half = (<usize>to - <usize>from) >> 1;
+    const distance = half * cols * changetype<F>(0).bytes();
+    for (let panel = <usize>from; panel < <usize>from + half; panel++) {
+      const w = <usize>word(record, 7) + panel * cols * changetype<F>(0).bytes();
+      const y = <usize>word(record, 9) + (panel << 5);
+      for (let r: usize = 0; r < rows; r++) {
+        const out = y + r * outStride;
+        floatTwin<F>(w, w + distance, <usize>word(record, 4) + r * stride, cols, out, out + (half << 5));
+      }
+    }
+    if (((to - from) & 1) == 0) return;
+    from = to - 1;
+  }
   for (let panel = <usize>from; panel < <usize>to; panel++) {
     const w = <usize>word(record, 7) + panel * cols * changetype<F>(0).bytes();
     let x = <usize>word(record, 4);
