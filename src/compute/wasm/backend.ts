@@ -29,6 +29,7 @@ export function createWasmBackend(options: WasmOptions): Backend & { readonly bu
   const build = chooseBuild(options.kernels);
   return {
     build,
+    measure: (plan) => planLayout(plan, options.threads, build.name, options.arenaBytes).memory,
     async load(plan, progress) {
       refuseUnsupported(plan);
       const layout = planLayout(plan, options.threads, build.name, options.arenaBytes);

@@ -125,7 +125,7 @@ export function planLayout(
       if (fixedBytes + needed > arenaBytes) {
         throw new ApiError(
           'invalid_request',
-          `layer ${layer} needs ${(needed / 2 ** 30).toFixed(1)} GiB and does not fit one arena (4 GiB); use a smaller --ctx`,
+          `layer ${layer} needs ${(needed / 2 ** 30).toFixed(1)} GiB and does not fit one arena (4 GiB)\nuse a shorter context (--ctx), or a cache of half the size (--kv-cache f16)`,
           { code: 'insufficient_memory' },
         );
       }
