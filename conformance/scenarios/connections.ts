@@ -3,7 +3,7 @@
 import type { Answer, Connection } from '../client.ts';
 import { show, valueAt } from '../expect.ts';
 import type { Request } from '../request.ts';
-import { chatText, isTrue, Skip, succeed, usable } from './scene.ts';
+import { answerText, isTrue, Skip, succeed, usable } from './scene.ts';
 import type { Scene } from './scene.ts';
 
 /** Two requests on one connection; with `fail` a bad one in between. */
@@ -76,8 +76,8 @@ function isClosing(failure: unknown): boolean {
 
 /** The caller hangs up in the middle of a stream, several times; then an ordinary request works as before. */
 export async function abortThenGood(scene: Scene): Promise<string[]> {
-  const before = chatText(await succeed(scene)).text;
-  const isRepeatable = chatText(await succeed(scene)).text === before;
+  const before = answerText(await succeed(scene)).text;
+  const isRepeatable = answerText(await succeed(scene)).text === before;
   const long = { stream: true, max_tokens: Number(scene.parameters['max_tokens'] ?? 100) };
   const afterEvents = Number(scene.parameters['after_events'] ?? 1);
   for (let times = 0; times < 3; times += 1) {
@@ -89,7 +89,7 @@ export async function abortThenGood(scene: Scene): Promise<string[]> {
     return [
       `after three aborted streams a good request must give 200, gives ${answer.status}: ${answer.text.slice(0, 200)}`,
     ];
-  const after = chatText(answer).text;
+  const after = answerText(answer).text;
   return after === before || !isRepeatable
     ? []
     : [`after three aborted streams the same greedy request gives ${show(after)}, before ${show(before)}`];
@@ -98,8 +98,8 @@ export async function abortThenGood(scene: Scene): Promise<string[]> {
 /** Several requests at once: all succeed, with ids of their own; the greedy texts are as when asked alone. */
 export async function parallel(scene: Scene): Promise<string[]> {
   const count = Number(scene.parameters['count'] ?? 4);
-  const alone = chatText(await succeed(scene)).text;
-  if (chatText(await succeed(scene)).text !== alone)
+  const alone = answerText(await succeed(scene)).text;
+  if (answerText(await succeed(scene)).text !== alone)
     throw new Skip('the server does not repeat its own answer at temperature 0');
   const connections: Connection[] = [];
   try {
@@ -111,7 +111,7 @@ export async function parallel(scene: Scene): Promise<string[]> {
     const found: string[] = [];
     const ids = new Set(answers.map((answer) => valueAt(answer.json, 'id')));
     if (ids.size < count) found.push(`${count} answers share ${ids.size} ids`);
-    const other = answers.map((answer) => chatText(answer).text).find((text) => text !== alone);
+    const other = answers.map((answer) => answerText(answer).text).find((text) => text !== alone);
     if (other !== undefined) found.push(`alone the greedy text is ${show(alone)}, in company ${show(other)}`);
     return found;
   } finally {
