@@ -718,6 +718,13 @@ void t.test('uWebSockets.js: why it does not load', async (t) => {
   };
   const none = await loadUws([missing, missing]);
   t.match(none, { module: undefined, reason: /^no uWebSockets.js for Node \d+ on \w+-\w+$/ });
+  const foreign = (): never => {
+    throw new Error(
+      "The module 'uws.node'\nwas compiled against a different Node.js version using\nNODE_MODULE_VERSION 115.",
+    );
+  };
+  const other = await loadUws([foreign, missing]);
+  t.match(other, { module: undefined, reason: /^uWebSockets.js is installed for another Node than \S+: npm install$/ });
   const old = await loadUws([missing, broken, missing]);
   t.match(old, {
     module: undefined,
