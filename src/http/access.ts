@@ -2,7 +2,7 @@
 // about it (CORS, Fetch standard §3.2).
 
 import { ApiError } from '../core/errors.ts';
-import type { Principal } from '../core/operation.ts';
+import type { Principal, Route } from '../core/operation.ts';
 import type { Headers } from './transport.ts';
 
 export interface AccessOptions {
@@ -52,6 +52,11 @@ export class Access {
         { code: 'origin_not_allowed' },
       );
     }
+  }
+
+  /** Whether a route asks nobody for a key. */
+  isOpen({ access }: Pick<Route, 'access'>): boolean {
+    return access === 'open' || (access === 'open_on_loopback' && isLoopback(this.#options.host));
   }
 
   /** Throws 401 without a valid key. */

@@ -52,7 +52,12 @@ const chatBody: Route['body'] = {
   },
 };
 
-const common = { access: 'key', dialect: 'openai', serialize: (result: unknown) => JSON.stringify(result) } as const;
+const common = {
+  access: 'key',
+  dialect: 'openai',
+  contentType: 'application/json',
+  serialize: (result: unknown) => JSON.stringify(result),
+} as const;
 
 const routes: readonly Route[] = [
   {
