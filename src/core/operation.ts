@@ -10,6 +10,8 @@ export interface Principal {
 
 export interface Context {
   readonly requestId: string;
+  /** Of the trace that the caller sent with the request (W3C), 32 hexadecimal digits. */
+  readonly traceId?: string | undefined;
   readonly principal: Principal;
   /** Aborted when the caller is gone or the server must stop. */
   readonly signal: AbortSignal;

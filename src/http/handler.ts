@@ -72,6 +72,7 @@ export class Handler {
     const { route, parameters } = match;
     if (this.refusesNew && route.access === 'key') throw shuttingDown();
     const principal = this.#access.isOpen(route) ? anonymous : this.#access.principal(credentials);
+    if (principal !== anonymous) visit.notes['principal'] = principal.id;
     const query = readQuery(exchange.query, route.query);
     const body = await this.#body(visit, route);
     const unknown = new Map<string, string>(query.unknown.map((name) => [`?${name}`, name]));
@@ -82,6 +83,7 @@ export class Handler {
 
     const context: Context = {
       requestId: visit.requestId,
+      traceId: visit.trace?.traceId,
       principal,
       signal,
       log: visit.log,
