@@ -35,6 +35,7 @@ const packages: Record<string, readonly string[]> = {
   ajv: ['generated'],
   pino: ['main'],
   'cli-progress': ['main'],
+  'prom-client': ['main'],
 };
 
 interface Import {

@@ -40,13 +40,14 @@ export interface LoadModelOptions {
   readonly config: Config;
   readonly log: Log;
   readonly onProgress: EngineClientOptions['onProgress'];
+  readonly meter: EngineClientOptions['meter'];
   /** Aborted when nobody wants the model any more: then no engine is started. */
   readonly signal: AbortSignal;
 }
 
-export function loadModel({ onProgress, ...options }: LoadModelOptions): LoadingModel {
+export function loadModel({ onProgress, meter, ...options }: LoadModelOptions): LoadingModel {
   const entry = fileURLToPath(new URL('./engine/host.js', import.meta.url));
-  const engine = createEngineClient({ entry, log: options.log, onProgress });
+  const engine = createEngineClient({ entry, log: options.log, onProgress, meter });
   const load = async (): ReturnType<typeof start> => start(engine, await openCheckpoint(options.path), options);
   return { engine, loaded: load() };
 }
@@ -54,7 +55,7 @@ export function loadModel({ onProgress, ...options }: LoadModelOptions): Loading
 async function start(
   engine: EngineClient,
   checkpoint: Checkpoint,
-  { path, config, log, signal }: Omit<LoadModelOptions, 'onProgress'>,
+  { path, config, log, signal }: Omit<LoadModelOptions, 'onProgress' | 'meter'>,
 ): Promise<{ parts: ModelParts; info: LoadedModel }> {
   checkMemory(checkpoint);
   const tokenizer = createTokenizer(checkpoint.metadata);

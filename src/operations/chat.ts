@@ -12,13 +12,13 @@ type ChatOperations = Pick<Operations, 'createChatCompletion'>;
 
 export function chatOperations(generate: Generate): ChatOperations {
   return {
-    async createChatCompletion({ body }, { principal, requestId, signal, note }) {
+    async createChatCompletion({ body }, { principal, requestId, traceId, signal, note }) {
       const facts = {
         id: newId('chatcmpl-'),
         created: Math.floor(Date.now() / 1000),
         tenant: principal.id,
         seed: randomInt(2 ** 32),
-        traceId: requestId,
+        traceId: traceId ?? requestId,
       };
       const events = measured(generate(chat.read(body, facts), signal), note);
       if (body.stream !== true) return chat.collect(events, body, facts);
