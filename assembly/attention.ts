@@ -1,213 +1,175 @@
 // Scaled dot-product attention of each token over its sequence's cache, with an online softmax (Milakov and Gimelshein 2018) whose
-// block is the KV block: 64 absolute positions. Prefill and decode take the blocks in the same order, so they give the same bits.
-// Lanes outside of what the token may see are selected away, never multiplied: they may hold anything.
+// block is the KV block of 64 absolute positions. Eight blocks make a split: a split's softmax starts anew, and splits are merged in
+// order. So a long context may be shared among threads, and prefill and decode do the same operations: equal bits.
+// Lanes outside of what a token may see are selected away, never multiplied: they may hold anything.
 //   4 q   5 q stride   6 out   7 out stride   8 heads   9 kv heads   10 head dim   11 key cache   12 value cache
-//   13 scale   14 window (0: all)   15 softcap (0: none)   16 sinks [heads] or 0   17 element bytes (4 f32, 2 f16)
+//   13 scale   14 window (0: all)   15 softcap (0: none)   16 sinks [heads] or 0   17 element bytes (4 f32, 2 f16)   18 partials
+//
+// Query rows are the heads of a kv head's group, token after token; four of them that share a sequence are computed together.
+// Items are (pack of 4 rows, kv head), or with S splits per pack (batch header) S times as many; each then leaves a partial result
+// [peak, total, 2 unused, out[dim]] for `mergeSplits`.
 
-import { blockTable, position, real, word } from './record';
-import { madd } from './simd';
-import { exp4, sumLanes, tanh4 } from './math';
-import { widenHigh, widenLow } from './half';
+import { blockTable, position, splitCount, word } from './record';
+import { groupOf, outputOf, partialOf, queryOf, visibleFrom } from './attention-rows';
+import { addFour, addOne, scoreFour, scoreOne, weigh } from './attention-block';
+import { finishMerge, merge, sinkOf, SPLIT_POSITIONS, startMerge } from './merge';
+import { Halves, Singles } from './cache';
+import { NEGATIVE } from './math';
 
-const NEGATIVE: f32 = -Infinity;
+/** Blocks of a split. */
+const SPLIT: u32 = SPLIT_POSITIONS >> 6;
 
-/** Items are (token, kv head): one key and value head with all query heads that share it. `scratch`: 64 scores, one rescale. */
+// A thread's scratch: 4 rows of 64 scores | 4 states of 16 bytes (peak, total) | 4 of the merge | 4 accumulators of dim values
+const STATES: usize = 1024;
+const MERGED: usize = 1088;
+const SUMS: usize = 1152;
+
 export function attention(record: usize, batch: usize, from: u32, to: u32, scratch: usize): void {
-  const heads = word(record, 8);
+  if (word(record, 17) == 2) attend<Halves>(record, batch, from, to, scratch);
+  else attend<Singles>(record, batch, from, to, scratch);
+}
+
+function attend<C>(record: usize, batch: usize, from: u32, to: u32, scratch: usize): void {
   const kvHeads = word(record, 9);
-  const dim = <usize>word(record, 10);
-  const group = heads / kvHeads;
-  const window = word(record, 14);
-  const sinks = <usize>word(record, 16);
+  const group = groupOf(record);
+  const splits = splitCount(batch);
+  const rows = load<u32>(batch) * group;
   for (let item = from; item < to; item++) {
-    const token = <usize>(item / kvHeads);
-    const kvHead = item % kvHeads;
-    const last = position(batch, token);
-    const first: u32 = window != 0 && last + 1 > window ? last + 1 - window : 0;
-    const table = blockTable(batch, token);
-    for (let h = kvHead * group; h < (kvHead + 1) * group; h++) {
-      const q = <usize>word(record, 4) + token * <usize>word(record, 5) + ((<usize>h * dim) << 2);
-      const out = <usize>word(record, 6) + token * <usize>word(record, 7) + ((<usize>h * dim) << 2);
-      const sink = sinks ? load<f32>(sinks + (<usize>h << 2)) : NEGATIVE;
-      if (word(record, 17) == 2) attendHead<u16>(record, table, kvHead, q, out, first, last, sink, scratch);
-      else attendHead<f32>(record, table, kvHead, q, out, first, last, sink, scratch);
-    }
+    const split = item % splits;
+    const kvHead = (item / splits) % kvHeads;
+    const first = (item / splits / kvHeads) << 2;
+    const count = min<u32>(4, rows - first);
+    const table = blockTable(batch, first / group);
+    let shared = count == 4;
+    for (let r: u32 = 1; r < count; r++) shared = shared && blockTable(batch, (first + r) / group) == table;
+    if (shared) attendRows<C>(record, batch, first, 4, kvHead, split, splits, scratch);
+    else for (let r: u32 = 0; r < count; r++) attendRows<C>(record, batch, first + r, 1, kvHead, split, splits, scratch);
   }
 }
 
-function attendHead<T>(
+/** 1 or 4 query rows of one sequence: all splits, or one of them. */
+function attendRows<C>(
   record: usize,
-  table: usize,
+  batch: usize,
+  row: u32,
+  count: u32,
   kvHead: u32,
-  q: usize,
-  out: usize,
-  first: u32,
-  last: u32,
-  sink: f32,
-  scores: usize,
+  split: u32,
+  splits: u32,
+  scratch: usize,
 ): void {
+  const group = groupOf(record);
   const dim = <usize>word(record, 10);
-  const headBytes = dim * 64 * sizeof<T>();
-  const blockBytes = <usize>word(record, 9) * headBytes;
-  const head = <usize>kvHead * headBytes;
-  memory.fill(out, 0, dim << 2);
-  let peak = NEGATIVE;
-  let total: f32 = 0;
-  for (let b = first >> 6; b <= last >> 6; b++) {
-    const block = <usize>load<u32>(table + (<usize>b << 2)) * blockBytes + head;
-    const low = <i32>max(first, b << 6) - <i32>(b << 6);
-    const high = <i32>min(last, (b << 6) + 63) - <i32>(b << 6);
-    scoreBlock<T>(q, <usize>word(record, 11) + block, dim, real(record, 13), real(record, 15), scores);
-    const blockPeak = maskBlock(scores, low, high);
-    const newPeak = max(peak, blockPeak);
-    if (newPeak != peak) {
-      const rescale = exp1(peak - newPeak);
-      total *= rescale;
-      scaleRow(out, dim, rescale);
-      peak = newPeak;
+  const table = blockTable(batch, row / group);
+  const sums = scratch + SUMS;
+  const rowBytes = dim << 2;
+  const firstBlock = visibleFrom(record, batch, row / group) >> 6;
+  const lastBlock = position(batch, (row + count - 1) / group) >> 6;
+  if (splits > 1) {
+    const start = max(firstBlock, split * SPLIT);
+    const end = min(lastBlock, split * SPLIT + SPLIT - 1);
+    clearRows(scratch, count, rowBytes);
+    for (let b = start; b <= end; b++) {
+      attendBlock<C>(record, batch, row, count, kvHead, table, b, scratch);
     }
-    total += weighBlock(scores, peak, low, high);
-    addValues<T>(<usize>word(record, 12) + block, dim, scores, low, high, out);
+    for (let r: u32 = 0; r < count; r++) {
+      const partial = partialOf(record, row + r, kvHead, split, splits);
+      memory.copy(partial, scratch + STATES + (<usize>r << 4), 16);
+      memory.copy(partial + 16, sums + <usize>r * rowBytes, rowBytes);
+    }
+    return;
   }
-  if (sink != NEGATIVE) {
-    const newPeak = max(peak, sink);
-    const rescale = exp1(peak - newPeak);
-    total = total * rescale + exp1(sink - newPeak);
-    scaleRow(out, dim, rescale);
+  for (let r: u32 = 0; r < count; r++) {
+    startMerge(scratch + MERGED + (<usize>r << 4), outputOf(record, row + r, kvHead), dim);
   }
-  scaleRow(out, dim, <f32>1.0 / total);
+  for (let s = firstBlock / SPLIT; s <= lastBlock / SPLIT; s++) {
+    clearRows(scratch, count, rowBytes);
+    const end = min(lastBlock, s * SPLIT + SPLIT - 1);
+    for (let b = max(firstBlock, s * SPLIT); b <= end; b++) {
+      attendBlock<C>(record, batch, row, count, kvHead, table, b, scratch);
+    }
+    for (let r: u32 = 0; r < count; r++) {
+      const state = <usize>r << 4;
+      merge(scratch + MERGED + state, outputOf(record, row + r, kvHead), scratch + STATES + state, sums + <usize>r * rowBytes, dim);
+    }
+  }
+  for (let r: u32 = 0; r < count; r++) {
+    const out = outputOf(record, row + r, kvHead);
+    finishMerge(scratch + MERGED + (<usize>r << 4), out, dim, sinkOf(record, row + r, kvHead));
+  }
 }
 
-/** Scores of all 64 positions of a block: each lane sums over the dims in order. */
+function clearRows(scratch: usize, count: u32, rowBytes: usize): void {
+  for (let r: u32 = 0; r < count; r++) {
+    const state = scratch + STATES + (<usize>r << 4);
+    store<f32>(state, NEGATIVE);
+    store<f32>(state, 0, 4);
+  }
+  memory.fill(scratch + SUMS, 0, <usize>count * rowBytes);
+}
+
+/** Takes in block `b` for the rows that see some of it. */
+function attendBlock<C>(
+  record: usize,
+  batch: usize,
+  row: u32,
+  count: u32,
+  kvHead: u32,
+  table: usize,
+  b: u32,
+  scratch: usize,
+): void {
+  const group = groupOf(record);
+  const dim = <usize>word(record, 10);
+  const rowBytes = dim << 2;
+  const headBytes = changetype<C>(0).headBytes(dim);
+  const block = (<usize>load<u32>(table + (<usize>b << 2)) * <usize>word(record, 9) + <usize>kvHead) * headBytes;
+  const keys = <usize>word(record, 11) + block;
+  const values = <usize>word(record, 12) + block;
+  const sums = scratch + SUMS;
+  if (count == 4) {
+    scoreFour<C>(
+      queryOf(record, row, kvHead),
+      queryOf(record, row + 1, kvHead),
+      queryOf(record, row + 2, kvHead),
+      queryOf(record, row + 3, kvHead),
+      keys,
+      dim,
+      scratch,
+    );
+  } else {
+    scoreOne<C>(queryOf(record, row, kvHead), keys, dim, scratch);
+  }
+  // All rows see [low, high]; what one of them sees before or after is its own.
+  let low = 0;
+  let high = 63;
+  for (let r: u32 = 0; r < count; r++) {
+    const token = (row + r) / group;
+    const from = visibleIn(visibleFrom(record, batch, token), b);
+    const to = min<i32>(<i32>position(batch, token) - <i32>(b << 6), 63);
+    low = max(low, from);
+    high = min(high, to);
+    if (from > to) continue;
+    weigh(record, scratch + (<usize>r << 8), from, to, scratch + STATES + (<usize>r << 4), sums + <usize>r * rowBytes, dim);
+  }
+  if (count == 1) {
+    if (low <= high) addOne<C>(values, dim, scratch, low, high, sums);
+    return;
+  }
+  for (let r: u32 = 0; r < count; r++) {
+    const token = (row + r) / group;
+    const from = visibleIn(visibleFrom(record, batch, token), b);
+    const to = min<i32>(<i32>position(batch, token) - <i32>(b << 6), 63);
+    const end = low <= high ? min(to, low - 1) : to;
+    if (from <= end) addOne<C>(values, dim, scratch + (<usize>r << 8), from, end, sums + <usize>r * rowBytes);
+  }
+  if (low > high) return;
+  addFour<C>(values, dim, scratch, low, high, sums);
+  for (let r: u32 = 0; r < count; r++) {
+    const to = min<i32>(<i32>position(batch, (row + r) / group) - <i32>(b << 6), 63);
+    if (high + 1 <= to) addOne<C>(values, dim, scratch + (<usize>r << 8), high + 1, to, sums + <usize>r * rowBytes);
+  }
+}
+
 // @ts-ignore: decorator
-@inline function scoreBlock<T>(q: usize, keys: usize, dim: usize, scale: f32, softcap: f32, scores: usize): void {
-  const tileBytes = (dim << 3) * sizeof<T>();
-  let factor = f32x4.splat(scale);
-  for (let tile: usize = 0; tile < 8; tile += 2) {
-    let a = keys + tile * tileBytes;
-    let b = a + tileBytes;
-    let s0 = f32x4.splat(0);
-    let s1 = f32x4.splat(0);
-    let s2 = f32x4.splat(0);
-    let s3 = f32x4.splat(0);
-    for (let d: usize = 0; d < dim; d++) {
-      const x = v128.load32_splat(q + (d << 2));
-      if (sizeof<T>() == 4) {
-        s0 = madd(x, v128.load(a), s0);
-        s1 = madd(x, v128.load(a, 16), s1);
-        s2 = madd(x, v128.load(b), s2);
-        s3 = madd(x, v128.load(b, 16), s3);
-      } else {
-        const ka = v128.load(a);
-        const kb = v128.load(b);
-        s0 = madd(x, widenLow(ka), s0);
-        s1 = madd(x, widenHigh(ka), s1);
-        s2 = madd(x, widenLow(kb), s2);
-        s3 = madd(x, widenHigh(kb), s3);
-      }
-      a += sizeof<T>() << 3;
-      b += sizeof<T>() << 3;
-    }
-    const at = scores + (tile << 5);
-    v128.store(at, f32x4.mul(s0, factor));
-    v128.store(at, f32x4.mul(s1, factor), 16);
-    v128.store(at, f32x4.mul(s2, factor), 32);
-    v128.store(at, f32x4.mul(s3, factor), 48);
-  }
-  if (softcap > 0) {
-    const cap = f32x4.splat(softcap);
-    for (let i: usize = 0; i < 256; i += 16) {
-      v128.store(scores + i, f32x4.mul(cap, tanh4(f32x4.div(v128.load(scores + i), cap))));
-    }
-  }
-}
-
-/** Positions outside [low, high] -> -infinity; returns the largest score. */
-function maskBlock(scores: usize, low: i32, high: i32): f32 {
-  let lanes = i32x4(0, 1, 2, 3);
-  let peak = f32x4.splat(NEGATIVE);
-  for (let i: usize = 0; i < 256; i += 16) {
-    const visible = v128.and(i32x4.ge_s(lanes, i32x4.splat(low)), i32x4.le_s(lanes, i32x4.splat(high)));
-    const s = v128.bitselect(v128.load(scores + i), f32x4.splat(NEGATIVE), visible);
-    v128.store(scores + i, s);
-    peak = f32x4.max(peak, s);
-    lanes = i32x4.add(lanes, i32x4.splat(4));
-  }
-  return max(
-    max(f32x4.extract_lane(peak, 0), f32x4.extract_lane(peak, 1)),
-    max(f32x4.extract_lane(peak, 2), f32x4.extract_lane(peak, 3)),
-  );
-}
-
-/** Scores -> weights e^(s - peak), 0 outside [low, high]; returns their sum. */
-function weighBlock(scores: usize, peak: f32, low: i32, high: i32): f32 {
-  let lanes = i32x4(0, 1, 2, 3);
-  let sum = f32x4.splat(0);
-  for (let i: usize = 0; i < 256; i += 16) {
-    const visible = v128.and(i32x4.ge_s(lanes, i32x4.splat(low)), i32x4.le_s(lanes, i32x4.splat(high)));
-    const weight = exp4(f32x4.sub(v128.load(scores + i), f32x4.splat(peak)));
-    const p = v128.bitselect(weight, f32x4.splat(0), visible);
-    v128.store(scores + i, p);
-    sum = f32x4.add(sum, p);
-    lanes = i32x4.add(lanes, i32x4.splat(4));
-  }
-  return sumLanes(sum);
-}
-
-/** out[d] += p[j] * v[j][d], positions in order. */
-// @ts-ignore: decorator
-@inline function addValues<T>(values: usize, dim: usize, p: usize, low: i32, high: i32, out: usize): void {
-  const rowBytes = dim * sizeof<T>();
-  const wide = dim & ~15;
-  const from = values + <usize>low * rowBytes;
-  for (let d: usize = 0; d < wide; d += 16) {
-    let o0 = v128.load(out + (d << 2));
-    let o1 = v128.load(out + (d << 2), 16);
-    let o2 = v128.load(out + (d << 2), 32);
-    let o3 = v128.load(out + (d << 2), 48);
-    let v = from + d * sizeof<T>();
-    for (let j = low; j <= high; j++) {
-      const weight = v128.load32_splat(p + (<usize>j << 2));
-      if (sizeof<T>() == 4) {
-        o0 = madd(weight, v128.load(v), o0);
-        o1 = madd(weight, v128.load(v, 16), o1);
-        o2 = madd(weight, v128.load(v, 32), o2);
-        o3 = madd(weight, v128.load(v, 48), o3);
-      } else {
-        const va = v128.load(v);
-        const vb = v128.load(v, 16);
-        o0 = madd(weight, widenLow(va), o0);
-        o1 = madd(weight, widenHigh(va), o1);
-        o2 = madd(weight, widenLow(vb), o2);
-        o3 = madd(weight, widenHigh(vb), o3);
-      }
-      v += rowBytes;
-    }
-    v128.store(out + (d << 2), o0);
-    v128.store(out + (d << 2), o1, 16);
-    v128.store(out + (d << 2), o2, 32);
-    v128.store(out + (d << 2), o3, 48);
-  }
-  for (let d = wide; d < dim; d += 4) {
-    let o = v128.load(out + (d << 2));
-    let v = from + d * sizeof<T>();
-    for (let j = low; j <= high; j++) {
-      const weight = v128.load32_splat(p + (<usize>j << 2));
-      const row = sizeof<T>() == 4 ? v128.load(v) : widenLow(v128.load64_zero(v));
-      o = madd(weight, row, o);
-      v += rowBytes;
-    }
-    v128.store(out + (d << 2), o);
-  }
-}
-
-function scaleRow(row: usize, dim: usize, factor: f32): void {
-  let f = f32x4.splat(factor);
-  for (let i: usize = 0; i < dim << 2; i += 16) v128.store(row + i, f32x4.mul(v128.load(row + i), f));
-}
-
-/** e^x of one value; x = -infinity gives 0. */
-// @ts-ignore: decorator
-@inline function exp1(x: f32): f32 {
-  return x == NEGATIVE ? 0 : f32x4.extract_lane(exp4(f32x4.splat(x)), 0);
-}
+@inline function visibleIn(first: u32, b: u32): i32 { return max<i32>(<i32>first - <i32>(b << 6), 0); }

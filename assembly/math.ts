@@ -43,3 +43,11 @@ export function tanh4(x: v128): v128 {
 @inline export function sumLanes(v: v128): f32 {
   return f32x4.extract_lane(v, 0) + f32x4.extract_lane(v, 1) + (f32x4.extract_lane(v, 2) + f32x4.extract_lane(v, 3));
 }
+
+export const NEGATIVE: f32 = -Infinity;
+
+/** e^x of one value; x = -infinity gives 0. */
+// @ts-ignore: decorator
+@inline export function exp1(x: f32): f32 {
+  return x == NEGATIVE ? 0 : f32x4.extract_lane(exp4(f32x4.splat(x)), 0);
+}

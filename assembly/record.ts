@@ -4,18 +4,23 @@
 //   0 opcode                                       0 tokens          4 positions*  [tokens] i32
 //   1 what its work items are (Items)              1 outputs         5 rows*       [tokens] i32, row of the block tables
 //   2 factor of the item count                     2 block tables*   6 outputs*    [outputs] i32, token of each output
-//   3 items per chunk                              3 blocks per row
+//   3 items per chunk                              3 blocks per row  8 splits of attention (1: none)
 //   4.. operands, see each kernel                  7 ids*            [tokens] i32          (* = pointer)
 //
 // Activations are [rows, cols] f32 with `stride` bytes from row to row: cols rounded up to 8 values.
 
 export const RECORD_BYTES: usize = 128;
 
-/** Work items: tokens * factor, outputs * factor, or just the factor. */
+/**
+ * Work items: tokens * factor, outputs * factor, just the factor; packs of 4 rows of attention (factor: query heads per kv head) with
+ * each kv head (word 9) and split; tokens * factor if attention is split, else none.
+ */
 export namespace Items {
   export const TOKENS: u32 = 0;
   export const OUTPUTS: u32 = 1;
   export const FIXED: u32 = 2;
+  export const PACKS: u32 = 3;
+  export const SPLITS: u32 = 4;
 }
 
 export namespace Opcode {
@@ -29,6 +34,7 @@ export namespace Opcode {
   export const STORE: u32 = 8;
   export const ATTENTION: u32 = 9;
   export const SELECT: u32 = 10;
+  export const MERGE: u32 = 11;
   export const LINEAR_F32: u32 = 32;
   export const LINEAR_F16: u32 = 33;
   export const LINEAR_BF16: u32 = 34;
@@ -40,6 +46,16 @@ export namespace Opcode {
   export const LINEAR_Q4_K: u32 = 40;
   export const LINEAR_Q5_K: u32 = 41;
   export const LINEAR_Q6_K: u32 = 42;
+  export const LINEAR_Q2_K: u32 = 48;
+  export const LINEAR_Q3_K: u32 = 49;
+  export const LINEAR_IQ4_NL: u32 = 50;
+  export const LINEAR_IQ4_XS: u32 = 51;
+  export const LINEAR_IQ3_XXS: u32 = 52;
+  export const LINEAR_IQ3_S: u32 = 53;
+  export const LINEAR_MXFP4: u32 = 54;
+  export const LINEAR_NVFP4: u32 = 55;
+  export const LINEAR_TQ1_0: u32 = 56;
+  export const LINEAR_TQ2_0: u32 = 57;
 }
 
 // @ts-ignore: decorator
@@ -63,11 +79,16 @@ export namespace Opcode {
 // @ts-ignore: decorator
 @inline export function tokenId(batch: usize, token: usize): u32 { return load<u32>(<usize>load<u32>(batch, 28) + (token << 2)); }
 
+// @ts-ignore: decorator
+@inline export function splitCount(batch: usize): u32 { return load<u32>(batch, 32); }
+
 /** How many work items a record has in this batch. */
 export function itemCount(record: usize, batch: usize): u32 {
   const kind = word(record, 1);
   const factor = word(record, 2);
   if (kind == Items.TOKENS) return tokenCount(batch) * factor;
   if (kind == Items.OUTPUTS) return outputCount(batch) * factor;
+  if (kind == Items.PACKS) return ((tokenCount(batch) * factor + 3) >> 2) * word(record, 9) * splitCount(batch);
+  if (kind == Items.SPLITS) return splitCount(batch) > 1 ? tokenCount(batch) * factor : 0;
   return factor;
 }

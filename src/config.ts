@@ -18,11 +18,13 @@ export interface Config {
   readonly kvCache: KvCacheType;
   readonly device: DeviceKind;
   readonly kernels: KernelsBuild | 'auto';
+  /** Path of a Node, `system` or `auto`. */
+  readonly engineRuntime: string;
   readonly threads: number;
   readonly maxWaiting: number;
   readonly host: string;
   readonly port: number;
-  readonly transport: 'http';
+  readonly transport: TransportChoice;
   /** Hashed; the keys themselves are not kept. */
   readonly apiKeys: readonly ApiKey[];
   readonly apiKeyFiles: readonly string[];
@@ -43,6 +45,9 @@ export interface Config {
   /** Whether a terminal may be coloured. */
   readonly color: boolean;
 }
+
+/** `auto`: uWebSockets.js where it loads, else `node:http`. */
+export type TransportChoice = 'auto' | 'uws' | 'http';
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
 
@@ -137,6 +142,14 @@ const flags: { readonly [K in keyof Config]: Flag<Config[K]> } = {
     parse: oneOf(['auto', 'strict', 'rel16', 'vnni']),
     fallback: () => 'auto',
   },
+  engineRuntime: {
+    name: 'engine-runtime',
+    group: 'Engine',
+    value: 'PATH',
+    text: "the Node that runs the engine: a path, system for this one, or auto for the package's own where it runs better kernels",
+    parse: nonEmpty,
+    fallback: () => 'auto',
+  },
   threads: {
     name: 'threads',
     group: 'Engine',
@@ -176,13 +189,9 @@ const flags: { readonly [K in keyof Config]: Flag<Config[K]> } = {
     name: 'transport',
     group: 'Server',
     value: 'NAME',
-    text: "HTTP implementation: http (Node's own); auto is http",
-    parse: (text) => {
-      oneOf(['auto', 'http'], { uws: 'uWebSockets.js comes in a later release; use auto' })(text);
-      return 'http';
-    },
-    fallback: () => 'http',
-    fallbackText: 'auto',
+    text: "HTTP implementation: uws (uWebSockets.js), http (Node's own), or auto for uws where it loads",
+    parse: oneOf(['auto', 'uws', 'http']),
+    fallback: () => 'auto',
   },
   apiKeys: {
     name: 'api-key',

@@ -1,7 +1,8 @@
 // The whole way with the real thing at every step: process, HTTP, engine process, bundled model; asked by OpenAI's own client.
 
 import OpenAI, { APIError, BadRequestError, InternalServerError, NotFoundError } from 'openai';
-import t from 'tap';
+import t, { type Test } from 'tap';
+import { loadUws } from './http/uws.ts';
 import { startServer, type ServerProcess } from './testing/server-process.ts';
 
 type Body = OpenAI.ChatCompletionCreateParamsNonStreaming;
@@ -19,6 +20,24 @@ function ask(text: string, more: Partial<Body> = {}): Body {
 const lengthy = `repeat: ${Array.from({ length: 14 }, (_, i) => `zab${i + 1} kora `).join('')}`;
 const slow = ['--device', 'reference'];
 
+type Start = (t: Test, args?: readonly string[]) => Promise<ServerProcess>;
+
+const uws = await loadUws();
+
+/** The test over each HTTP implementation. */
+function overEach(name: string, run: (t: Test, start: Start) => Promise<void>): void {
+  for (const transport of ['uws', 'http'] as const) {
+    const skip = transport === 'uws' && uws.module === undefined ? uws.reason : false;
+    void t.test(`${name} (--transport ${transport})`, { skip }, (t) =>
+      run(t, async (t, args = []) => {
+        const server = await startServer(t, ['--transport', transport, ...args]);
+        t.match(await server.line('ready'), { transport: transport === 'uws' ? 'uWebSockets.js' : 'node:http' });
+        return server;
+      }),
+    );
+  }
+}
+
 function clientOf({ url }: ServerProcess): OpenAI {
   return new OpenAI({ baseURL: `${url}/v1`, apiKey: 'not-used', maxRetries: 0 });
 }
@@ -29,8 +48,8 @@ async function streamed(client: OpenAI, body: Body): Promise<{ text: string; chu
   return { text: chunks.map(({ choices }) => choices[0]?.delta.content ?? '').join(''), chunks };
 }
 
-void t.test('a server with the bundled model', async (t) => {
-  const server = await startServer(t, ['--alias', 'tiny', '--ctx', '2048']);
+overEach('a server with the bundled model', async (t, start) => {
+  const server = await start(t, ['--alias', 'tiny', '--ctx', '2048']);
   const client = clientOf(server);
 
   await t.test('answers, and the stream says the same', async (t) => {
@@ -133,8 +152,8 @@ void t.test('a server with the bundled model', async (t) => {
   });
 });
 
-void t.test('a slow server, and what happens in mid-stream', async (t) => {
-  const server = await startServer(t, slow);
+overEach('a slow server, and what happens in mid-stream', async (t, start) => {
+  const server = await start(t, slow);
   const client = clientOf(server);
 
   await t.test('a caller who leaves stops the generation', async (t) => {
@@ -164,6 +183,7 @@ void t.test('a slow server, and what happens in mid-stream', async (t) => {
   });
 
   await t.test('SIGTERM in mid-stream: running answers are finished, then the server ends with 0', async (t) => {
+    const others = Array.from({ length: 7 }, () => streamed(client, ask(question, { max_tokens: 16 })));
     const stream = await client.chat.completions.create({ ...ask(question), stream: true });
     let text = '';
     for await (const chunk of stream) {
@@ -176,15 +196,18 @@ void t.test('a slow server, and what happens in mid-stream', async (t) => {
       text += chunk.choices[0].delta.content ?? '';
     }
     t.equal(text, answer);
+    const ends = (await Promise.all(others)).map(({ text, chunks }) => [text, chunks.at(-1)?.choices[0].finish_reason]);
+    t.equal(ends.length, 7);
+    for (const end of ends) t.same(end, [answer.slice(0, end[0]?.length), 'length'], 'none of the eight is lost');
     t.equal(await server.exit, 0);
     const said = server.log.map(({ msg }) => msg);
-    t.ok(said.includes('finishing 1 answer, up to 30 s'), 'those who left before are not waited for');
+    t.ok(said.includes('finishing 8 answers, up to 30 s'), 'those who left before are not waited for');
     t.ok(said.includes('stopped cleanly'));
   });
 });
 
-void t.test('after the grace period running answers end with their error', async (t) => {
-  const server = await startServer(t, [...slow, '--shutdown-timeout', '0']);
+overEach('after the grace period running answers end with their error', async (t, start) => {
+  const server = await start(t, [...slow, '--shutdown-timeout', '0']);
   const stream = await clientOf(server).chat.completions.create({ ...ask(lengthy), stream: true });
   let seen = 0;
   const read = async (): Promise<void> => {
@@ -196,8 +219,8 @@ void t.test('after the grace period running answers end with their error', async
   t.equal(await server.exit, 0);
 });
 
-void t.test('a second Ctrl-C ends the server at once', async (t) => {
-  const server = await startServer(t, slow);
+overEach('a second Ctrl-C ends the server at once', async (t, start) => {
+  const server = await start(t, slow);
   const stream = await clientOf(server).chat.completions.create({ ...ask(lengthy), stream: true });
   const read = async (): Promise<void> => {
     for await (const chunk of stream) {
@@ -208,4 +231,8 @@ void t.test('a second Ctrl-C ends the server at once', async (t) => {
   };
   await t.rejects(read());
   t.equal(await server.exit, 130);
+  t.notOk(
+    server.log.some(({ msg }) => /assert|abort/i.test(msg)),
+    'nothing breaks on the way out',
+  );
 });

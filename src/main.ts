@@ -3,9 +3,11 @@
 
 import { existsSync, readFileSync } from 'node:fs';
 import { loadKeys, reloadOnHangup } from './api-keys.ts';
+import { chooseTransport } from './choose-transport.ts';
 import { readCommand, UsageError, type Config } from './config.ts';
 import type { Log } from './core/log.ts';
 import { physicalCores } from './cores.ts';
+import { Runtimes } from './engine/runtime.ts';
 import { document } from './generated/document.js';
 import { createGenerate } from './generation/generate.ts';
 import { Models, ServedModel } from './generation/models.ts';
@@ -14,6 +16,7 @@ import { createLog } from './logger.ts';
 import { Metrics } from './metrics.ts';
 import { createOperations } from './operations/index.ts';
 import type { SystemFacts } from './operations/system.ts';
+import { docsPages } from './pages/docs.ts';
 import { createServers } from './servers.ts';
 import { stopOnSignals } from './signals.ts';
 import { exitCodes, noSuchModel, StartError } from './start-error.ts';
@@ -65,6 +68,7 @@ async function serve(config: Config, terminal: Terminal): Promise<number> {
   const log = createLog({ format: config.logFormat, level: config.logLevel, write });
   const freeBytes = process.availableMemory();
   const path = await findModel(config.model ?? bundledModel);
+  const chosen = await chooseTransport(config.transport, log);
   const served = new ServedModel(modelName(path), config.aliases, Math.floor(Date.now() / 1000));
   const keys = loadKeys(config);
   const metrics = new Metrics({ version, prefix: config.metricsPrefix, legacy: config.metricsLegacy });
@@ -79,6 +83,8 @@ async function serve(config: Config, terminal: Terminal): Promise<number> {
   };
   const servers = createServers({
     config,
+    transport: chosen.transport,
+    pages: docsPages({ version }),
     operations: createOperations({ models, generate: createGenerate(models), system }),
     keys,
     onAnswered: (answered) => metrics.answered(answered),
@@ -94,6 +100,7 @@ async function serve(config: Config, terminal: Terminal): Promise<number> {
     path,
     config,
     log,
+    runtimes: new Runtimes({ log }),
     signal: unwanted.signal,
     meter: modelMetrics,
     onProgress: ({ phase, done, total }) => progress.update(phase, done, total),
@@ -121,10 +128,12 @@ async function serve(config: Config, terminal: Terminal): Promise<number> {
     const readyMs = performance.now() - from;
     announce(config, terminal, log, {
       version,
-      transport: 'node:http',
+      transport: chosen.title,
+      transportReason: chosen.reason,
       name: served.name,
       aliases: served.aliases,
       model: model.info,
+      runtime: model.runtime,
       enginePid: engine.pid,
       freeBytes,
       cores: physicalCores(),
@@ -152,11 +161,20 @@ async function findModel(path: string): Promise<string> {
 }
 
 function announce(config: Config, { color }: Terminal, log: Log, facts: ScreenFacts): void {
-  const { enginePid, readyMs, url } = facts;
+  const { enginePid, readyMs, transport, url } = facts;
   if (config.logFormat === 'json') {
     const { loadMs: _, ...model } = facts.model;
-    const { name, keys, metricsUrl } = facts;
-    log.info('ready', { url, metricsUrl, name, enginePid, keys, ...model, readyMs: Math.round(readyMs) });
+    log.info('ready', {
+      url,
+      transport,
+      metricsUrl: facts.metricsUrl,
+      name: facts.name,
+      keys: facts.keys,
+      enginePid,
+      ...model,
+      runtime: facts.runtime?.why,
+      readyMs: Math.round(readyMs),
+    });
   } else if (config.logLevel === 'info' || config.logLevel === 'debug') {
     process.stderr.write(startScreen(facts, { columns: widthOf(process.stderr), color }));
   }

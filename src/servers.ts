@@ -7,6 +7,7 @@ import { routes, type OperationId } from './generated/operations.ts';
 import type { Keys } from './http/keys.ts';
 import { NodeTransport } from './http/node.ts';
 import { createServer, type DrainOptions, type HttpServer, type ServerParts } from './http/server.ts';
+import type { Transport } from './http/transport.ts';
 import { cannotListen } from './start-error.ts';
 
 export interface Servers extends Pick<HttpServer, 'isStopping' | 'running' | 'drain' | 'close'> {
@@ -22,6 +23,9 @@ export interface Addresses {
 
 export interface ServersOptions {
   readonly config: Config;
+  /** Of the API; the second server has little to do and takes Node's own. */
+  readonly transport: Transport;
+  readonly pages: ServerParts['pages'];
   readonly operations: Readonly<Record<string, Operation>>;
   readonly keys: Keys | undefined;
   readonly onAnswered: ServerParts['onAnswered'];
@@ -31,12 +35,21 @@ export interface ServersOptions {
 /** What the second port serves, without a key: whoever reaches it is an operator. */
 const forOperators: ReadonlySet<OperationId> = new Set(['getMetrics', 'getHealth', 'getReady', 'getVersion']);
 
-export function createServers({ config, operations, keys, onAnswered, log }: ServersOptions): Servers {
+export function createServers({
+  config,
+  transport,
+  pages,
+  operations,
+  keys,
+  onAnswered,
+  log,
+}: ServersOptions): Servers {
   const common = { operations, log, onAnswered };
   const api = createServer({
     ...common,
     routes,
-    transport: new NodeTransport({ log }),
+    pages,
+    transport,
     options: config,
     authenticate: keys && ((key) => keys.holder(key)),
   });

@@ -14,6 +14,15 @@ export interface SamplingParams {
   readonly seed: number;
 }
 
+/**
+ * The seed of one of several continuations of a request: `seed + index`, so that each is what a request for it alone gives with that
+ * seed. Beyond 2^53, where neighbours cannot be told apart, the upper digits go.
+ */
+export function seedOfChoice(seed: number, index: number): number {
+  if (index === 0) return seed;
+  return Number.isSafeInteger(seed + index) ? seed + index : (seed % 2 ** 52) + index;
+}
+
 /** The text that, once written, makes a grammar apply (for example the opening of a tool call). */
 export interface Trigger {
   readonly text: string;

@@ -2,14 +2,15 @@
 //
 //   prompt -> ids -> engine ~> ids -> detokenizer -> stop strings -> format -> events
 
-import { ApiError, invariant, toFailure } from '../core/errors.ts';
+import { ApiError, fromFailure, invariant, toFailure } from '../core/errors.ts';
 import type { Generate, GenerationEvent, GenerationRequest, Usage } from '../core/generation.ts';
 import type { SubmitOptions } from '../engine/messages.ts';
 import type { Accepted, EngineEvent } from '../engine/client.ts';
 import { Detokenizer } from '../tokenizer/detokenizer.ts';
 import type { FormatEvent, FormatParser } from './formats/format.ts';
+import { plain } from './formats/plain.ts';
 import type { ModelParts, Models } from './models.ts';
-import { writePrompt } from './prompt.ts';
+import { placeOf, promptText, writePrompt } from './prompt.ts';
 import { StopMatcher } from './stop.ts';
 
 export function createGenerate(models: Models): Generate {
@@ -35,6 +36,7 @@ async function* generate(
     const usage = (completionTokens: number): Usage => ({ promptTokens: ids.length, completionTokens, cachedTokens });
     const { seed } = request.sampling;
     yield { type: 'started', model: model.name, fingerprint: parts.fingerprint, seed, usage: usage(0) };
+    if (request.echo === true) yield { type: 'prompt', choice: 0, text: promptText(request.prompt, ids, parts) };
     yield* follow(events, new ChoiceText(request, parts), usage);
   } finally {
     signal.removeEventListener('abort', abort);
@@ -79,9 +81,12 @@ class ChoiceText {
   readonly #parser: FormatParser;
 
   constructor(request: GenerationRequest, { tokenizer, format }: ModelParts) {
-    this.#detokenizer = new Detokenizer(tokenizer);
-    this.#stops = new StopMatcher(request.stop);
-    this.#parser = format.parser();
+    const { prompt, stop } = request;
+    // Raw text is continued as it stands: its spaces belong to it, and structure is what a template asks for.
+    const continues = prompt.type === 'tokens' || (prompt.type === 'text' && prompt.text !== '');
+    this.#detokenizer = new Detokenizer(tokenizer, { continues });
+    this.#stops = new StopMatcher(stop);
+    this.#parser = (prompt.type === 'chat' ? format : plain).parser();
   }
 
   push(ids: readonly number[]): GenerationEvent[] {
@@ -135,7 +140,13 @@ async function submit(
     deadlineMs: request.deadlineMs,
     priority: request.priority ?? 0,
   };
-  return engine.submit(request.id, options, signal);
+  try {
+    return await engine.submit(request.id, options, signal);
+  } catch (error) {
+    // Of all that is the caller's, the engine sees the prompt alone: a parameter at fault is that one.
+    if (!(error instanceof ApiError) || error.param === undefined) throw error;
+    throw fromFailure({ ...toFailure(error), param: placeOf(request.prompt) });
+  }
 }
 
 /** What the engine would not see and therefore could not refuse itself. */

@@ -128,9 +128,9 @@ class Server implements HttpServer {
   #fail(visit: Visit, error: unknown): void {
     const { exchange } = visit;
     if (exchange.signal.aborted) return;
-    const cause = visit.explain(error);
+    visit.report(error);
     try {
-      visit.send(errorAnswer(cause, visit.dialect, visit.requestId));
+      visit.send(errorAnswer(error, visit.dialect, visit.requestId));
     } catch (sendError) {
       // A header that cannot be written, and our own fault: the caller still gets an answer.
       visit.log.error('cannot send this answer', { error: sendError });

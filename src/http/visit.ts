@@ -18,6 +18,8 @@ export class Visit {
   /** Shape of errors: the route's, as soon as it is known. */
   dialect: Dialect = 'openai';
   route: Route | undefined;
+  /** A page or a part of one, not an operation. */
+  isPage = false;
   /** Go out with whatever is answered. */
   headers: Headers;
   status = 0;
@@ -54,19 +56,16 @@ export class Visit {
     this.#stop.abort(reason);
   }
 
-  send({ status, headers, body }: Answer): void {
+  send({ status, headers, body }: Answer<string | Uint8Array>): void {
     this.exchange.send(status, { ...this.headers, ...headers }, body);
     this.status = status;
-    this.bytesOut = Buffer.byteLength(body);
+    this.bytesOut = typeof body === 'string' ? Buffer.byteLength(body) : body.length;
   }
 
-  /** The error that the caller is told of: why we stopped it, if we did. Our own faults go to the log. */
-  explain(error: unknown): unknown {
-    const cause: unknown = this.signal.aborted ? this.signal.reason : error;
-    if (isUnexpected(cause) && !this.exchange.signal.aborted) {
-      this.log.error('request failed', { operation: this.route?.operationId, error: cause });
-    }
-    return cause;
+  /** Our own faults go to the log, with their stack. */
+  report(error: unknown): void {
+    if (!isUnexpected(error) || this.exchange.signal.aborted) return;
+    this.log.error('request failed', { operation: this.route?.operationId, error });
   }
 
   /** What it has come to. */
@@ -74,7 +73,7 @@ export class Visit {
     const { exchange, route, status } = this;
     return {
       // Templates of RFC 6570 (`{+model}`) are the router's business.
-      route: route?.path.replace('{+', '{'),
+      route: this.isPage ? exchange.path : route?.path.replace('{+', '{'),
       method: exchange.method,
       // nginx's number for a caller who did not wait.
       status: exchange.signal.aborted && status === 0 ? 499 : status,
@@ -82,7 +81,7 @@ export class Visit {
     };
   }
 
-  /** One line per request, without bodies and queries. Probes are not worth one unless they fail. */
+  /** One line per request, without bodies and queries. Probes and pages are not worth one unless they fail. */
   logAccess(): void {
     const { exchange } = this;
     const { route, method, status, seconds } = this.answered;
@@ -98,8 +97,8 @@ export class Visit {
       ...this.notes,
       ...(exchange.signal.aborted ? { aborted: true } : {}),
     };
-    const isProbe = this.route !== undefined && this.route.access !== 'key';
-    if (isProbe && status < 400) this.log.debug('request', fields);
+    const isQuiet = this.isPage || (this.route !== undefined && this.route.access !== 'key');
+    if (isQuiet && status < 400) this.log.debug('request', fields);
     else this.log.info('request', fields);
   }
 }

@@ -22,6 +22,8 @@ export async function run(
   input: AsyncIterable<string>,
   out: { write(text: string): unknown },
 ): Promise<number> {
+  // Asked for at once: a readline interface forgets the lines that come before somebody listens.
+  const lines = input[Symbol.asyncIterator]();
   const request = readArguments(args);
   if (typeof request === 'string') {
     process.stderr.write(`${request}\nusage: ${usage}\n`);
@@ -36,7 +38,7 @@ export async function run(
     return 1;
   }
   let code = 0;
-  for await (const line of input) {
+  for await (const line of { [Symbol.asyncIterator]: () => lines }) {
     if (line.trim() === '') continue;
     const context = readContext(line);
     if (context === undefined) code = 1;

@@ -3,22 +3,7 @@
 
 import { ApiError } from '../core/errors.ts';
 import type { ContentPart, Message, Tool, ToolCall } from '../core/message.ts';
-
-/** What one template can take; found out by asking it (see shape.ts). */
-export interface TemplateShape {
-  /** `string`: text is one string. `parts`: content is always a list of parts. */
-  readonly content: 'string' | 'parts';
-  /** Whether the template walks lists of parts at all: only then can it place media. */
-  readonly takesParts: boolean;
-  /** Where system messages may stand. `first`: one, at the beginning. `nowhere`: the template refuses or ignores them. */
-  readonly system: 'anywhere' | 'first' | 'nowhere';
-  /** What `tools` is when there are none. */
-  readonly noTools: 'none' | 'empty';
-  /** How calls of earlier turns are given. */
-  readonly toolArguments: 'object' | 'text';
-  /** Whether the template knows the role `developer`; otherwise such a message is a system message. */
-  readonly knowsDeveloper: boolean;
-}
+import type { TemplateShape } from './shape.ts';
 
 export type TemplateMessage = Readonly<Record<string, unknown>>;
 

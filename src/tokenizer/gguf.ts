@@ -23,6 +23,7 @@ interface Family {
   readonly addsEos: boolean;
   readonly stripsLeadingSpace: boolean;
   readonly cleansSpaces: boolean;
+  readonly warnings?: readonly string[];
 }
 
 export class FileTokenizer implements Tokenizer {
@@ -33,6 +34,8 @@ export class FileTokenizer implements Tokenizer {
   readonly stripsLeadingSpace: boolean;
   /** Other engines tidy finished text of this vocabulary (`cleanSpaces`). Never done while generating. */
   readonly cleansSpaces: boolean;
+  /** What the owner of the file should know; for the log when the model is loaded. */
+  readonly warnings: readonly string[];
   readonly #encoder: Encoder;
   readonly #special: SpecialTokens;
 
@@ -42,6 +45,7 @@ export class FileTokenizer implements Tokenizer {
     this.addsEos = family.addsEos;
     this.stripsLeadingSpace = family.stripsLeadingSpace;
     this.cleansSpaces = family.cleansSpaces;
+    this.warnings = family.warnings ?? [];
     this.#encoder = family.encoder;
     this.#special = special;
   }
@@ -49,7 +53,8 @@ export class FileTokenizer implements Tokenizer {
   encode(text: string, options: { readonly special?: boolean } = {}): Int32Array {
     const ids: number[] = [];
     let opens = true;
-    for (const section of this.#special.split(text, options.special ?? false)) {
+    // Lone surrogates cannot be spelled in UTF-8; pieces use some of them for bytes that are none.
+    for (const section of this.#special.split(text.toWellFormed(), options.special ?? false)) {
       if (typeof section === 'number') {
         ids.push(section);
         opens = true;
@@ -104,7 +109,8 @@ const families: Record<string, (keys: Keys) => Family> = {
 };
 
 function readByteLevel(keys: Keys): Family {
-  const name = keys.string('pre') ?? 'default';
+  const named = keys.string('pre');
+  const name = named ?? 'default';
   const pre = findPreTokenizer(name);
   if (pre === undefined) {
     throw new TokenizerError(
@@ -118,6 +124,12 @@ function readByteLevel(keys: Keys): Family {
     ...framing(keys, vocabulary, { bos: pre.addsBos ?? false, eos: false }),
     stripsLeadingSpace: false,
     cleansSpaces: pre.cleansSpaces ?? false,
+    warnings:
+      named === undefined
+        ? [
+            'the file does not name its pre-tokenizer (tokenizer.ggml.pre): words are cut in a general way, which may make the model worse',
+          ]
+        : [],
   };
 }
 

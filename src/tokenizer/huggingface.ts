@@ -6,6 +6,7 @@ import { Tokenizer as PackageTokenizer } from '@huggingface/tokenizers';
 import { byteCharacter } from './byte-alphabet.ts';
 import { type Keys, TokenizerError, maxMerges, missing } from './keys.ts';
 import type { Encoder } from './encoder.ts';
+import { mergeSymbols } from './merge.ts';
 import type { PreTokenizer } from './pre-tokenizers.ts';
 import type { FileVocabulary } from './vocabulary.ts';
 
@@ -49,8 +50,35 @@ export function byteLevelEncoder(keys: Keys, vocabulary: FileVocabulary, pre: Pr
     },
     {},
   );
+  shortenLongWords(tokenizer.model as WordModel, merges);
   return (text) => tokenizer.encode(text, { add_special_tokens: false }).ids;
 }
+
+/** The part of the package's BPE model that spells one word. */
+interface WordModel {
+  bpe: (word: string) => string[];
+}
+
+/**
+ * The package builds objects and strings for every pair that it looks at: 0.4 s for one word of 100 kB, which is what a text without
+ * a space is. Long words go through our own queue, six times as fast; the package keeps the ordinary ones, which it remembers.
+ */
+function shortenLongWords(model: WordModel, merges: readonly string[]): void {
+  const ranks = new Map<string, number>();
+  for (const [rank, merge] of merges.entries()) if (!ranks.has(merge)) ranks.set(merge, rank);
+  const packageBpe = model.bpe.bind(model);
+  model.bpe = (word: string): string[] => {
+    if (word.length <= longWord) return packageBpe(word);
+    const edges = mergeSymbols(
+      Int32Array.from({ length: word.length + 1 }, (_, at) => at),
+      (start, middle, end) => ranks.get(`${word.slice(start, middle)} ${word.slice(middle, end)}`),
+    );
+    return Array.from({ length: edges.length - 1 }, (_, i) => word.slice(edges[i], edges[i + 1]));
+  };
+}
+
+/** Bytes; longer than any word of a language. */
+const longWord = 256;
 
 /** `a b` -> both halves; the first character may itself be a space in files of SentencePiece origin. */
 export function splitMerge(merge: string): [string, string] {

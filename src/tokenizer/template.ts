@@ -6,9 +6,9 @@ import { ApiError } from '../core/errors.ts';
 import type { Message, Tool } from '../core/message.ts';
 import type { Metadata } from '../core/metadata.ts';
 import { templateMessages, templateTools } from './conversation.ts';
-import type { TemplateShape } from './conversation.ts';
 import { JinjaTemplate, languageNames } from './jinja/render.ts';
 import { findShape } from './shape.ts';
+import type { TemplateShape } from './shape.ts';
 
 export interface TemplateInput {
   readonly messages: readonly Message[];
@@ -62,7 +62,7 @@ export class ChatTemplate {
 
   /** What the template takes; found out once. */
   get shape(): TemplateShape {
-    return (this.#shape ??= findShape(this.source, (messages, tools) => this.#try(messages, tools)));
+    return (this.#shape ??= findShape(this.source, (context) => this.#try(context)));
   }
 
   /** The prompt. Throws `ApiError` with the template's own words when it refuses the conversation. */
@@ -107,10 +107,10 @@ export class ChatTemplate {
     }
   }
 
-  #try(messages: readonly unknown[], tools: readonly unknown[] | null): string | undefined {
+  #try(context: Readonly<Record<string, unknown>>): string | undefined {
+    const rest = { documents: null, add_generation_prompt: true, bos_token: '', eos_token: '' };
     try {
-      const context = { messages, tools, documents: null, add_generation_prompt: true, bos_token: '', eos_token: '' };
-      return this.renderContext(context);
+      return this.#program.render({ ...rest, ...context }, this.#now);
     } catch {
       return undefined;
     }

@@ -2,6 +2,7 @@
 // byte-level BPE spells bytes with an alphabet of 256 characters, SentencePiece writes a space as U+2581 and bytes as <0x0A>.
 
 import { ApiError } from '../core/errors.ts';
+import { encodeUtf8 } from '../core/utf8.ts';
 import { pieceBytes } from './byte-alphabet.ts';
 import { type Keys, TokenizerError, maxTokens, missing } from './keys.ts';
 import type { TokenKind, Vocabulary } from './tokenizer.ts';
@@ -32,8 +33,6 @@ const turnEnds: ReadonlySet<string> = new Set([
   '<\uff5cend\u2581of\u2581sentence\uff5c>',
   '<|tool_response>',
 ]);
-
-const encoder = new TextEncoder();
 
 /** Where a token with a role is named, first key first, and the id that a family uses where the file names none. */
 export interface Role {
@@ -130,12 +129,12 @@ export class FileVocabulary implements Vocabulary {
       case 'control':
       case 'unknown':
       case 'user':
-        return encoder.encode(piece);
+        return encodeUtf8(piece);
       case 'byte':
         return Uint8Array.of(byteOfPiece(piece, id));
       case 'normal':
-        if (this.spelling === 'byte-level') return pieceBytes(piece) ?? encoder.encode(piece);
-        return encoder.encode(piece.replaceAll('\u2581', ' '));
+        if (this.spelling === 'byte-level') return pieceBytes(piece) ?? encodeUtf8(piece);
+        return encodeUtf8(piece.replaceAll('\u2581', ' '));
       default:
         throw new TypeError(`unknown token kind ${String(this.#kinds[id] satisfies never)}`);
     }
@@ -146,7 +145,10 @@ export class FileVocabulary implements Vocabulary {
     for (const id of named) if (id !== undefined) ends.add(id);
     for (const text of turnEnds) {
       const id = this.#ids.get(text);
-      if (id !== undefined && this.#kinds[id] === 'control') ends.add(id);
+      if (id === undefined) continue;
+      // Some files call them added tokens. But </s> that is no control token is a piece of HTML.
+      const isMeant = this.#kinds[id] === 'control' || (this.#kinds[id] === 'user' && text !== '</s>');
+      if (isMeant) ends.add(id);
     }
     // In the harmony format <|end|> only ends a message: <|return|> and <|call|> end the turn.
     const messageEnd = this.#ids.get('<|end|>');

@@ -7,8 +7,9 @@ import { ApiError, invariant } from '../../core/errors.ts';
 import { dequantize } from '../../tensor/dequantize.ts';
 import type { Backend, BackendPlan, Batch, Executor, MemoryPlan, WeightSpec } from '../backend.ts';
 import { control } from './arena.ts';
+import { numericsOf, type KernelBuild } from './builds.ts';
 import { chooseBuild, type ChosenBuild } from './kernels.ts';
-import { planLayout, type Layout } from './layout.ts';
+import { planLayout, splitPositions, splitTokens, type Layout } from './layout.ts';
 import { planJobs } from './load.ts';
 import { ThreadPool, type PlacedSegment } from './pool.ts';
 import { encodeProgram, type Segment } from './program.ts';
@@ -55,7 +56,7 @@ export function createWasmBackend(options: WasmOptions): Backend & { readonly bu
         await pool.close();
         throw error;
       }
-      return new WasmExecutor(`wasm-${build.name}`, plan, layout, memories, pool, logitsArena);
+      return new WasmExecutor(build.name, plan, layout, memories, pool, logitsArena, options.threads);
     },
   };
 }
@@ -73,7 +74,9 @@ function refuseUnsupported(plan: BackendPlan): void {
   for (const op of plan.program.ops) {
     if (op.op === 'attention' && !op.causal) refuse('attention without causal mask');
     if (op.op === 'attention' && op.spans) refuse('bidirectional media spans');
-    if (op.op === 'attention' && op.headDim % 4 !== 0) refuse(`head size ${op.headDim}: it must be a multiple of 4`);
+    if (op.op === 'attention' && (op.headDim % 4 !== 0 || op.headDim > 512)) {
+      refuse(`head size ${op.headDim}: it must be a multiple of 4 and at most 512`);
+    }
     if (op.op === 'rope' && op.dims % 2 !== 0) refuse(`rotation of ${op.dims} dimensions: it must be even`);
   }
   for (const weight of plan.weights) {
@@ -82,13 +85,16 @@ function refuseUnsupported(plan: BackendPlan): void {
   }
 }
 
-/** Norms, biases and tables, as f32, into every arena that uses them. */
+/** Norms, biases and rotations, as f32, and the tables of stored types, into every arena that uses them. */
 function writeVectors(plan: BackendPlan, layout: Layout, memories: readonly WebAssembly.Memory[]): void {
   for (const [key, pointer] of layout.pointers) {
     const [arena, id] = key.split(':').map(Number);
     const weight = plan.weights[id];
     if (weight.kind === 'matrix') continue;
     new Float32Array(memories[arena].buffer, pointer, weight.rows * weight.cols).set(readVector(weight));
+  }
+  for (const [arena, tables] of layout.tables.entries()) {
+    for (const [table, pointer] of tables) new Uint8Array(memories[arena].buffer, pointer, table.length).set(table);
   }
 }
 
@@ -124,31 +130,39 @@ function placeRecords(
 
 class WasmExecutor implements Executor {
   readonly build: string;
+  readonly numerics: string;
   readonly memory: MemoryPlan;
   readonly #plan: BackendPlan;
   readonly #layout: Layout;
   readonly #memories: readonly WebAssembly.Memory[];
   readonly #pool: ThreadPool;
   readonly #logitsArena: number;
+  readonly #threads: number;
+  /** Fewest key and value heads of a layer: what attention of one token can be shared out by. */
+  readonly #heads: number;
   /** Rows of the smallest table that ids are looked up in. */
   readonly #vocabulary: number;
   #busy = false;
 
   constructor(
-    build: string,
+    build: KernelBuild,
     plan: BackendPlan,
     layout: Layout,
     memories: readonly WebAssembly.Memory[],
     pool: ThreadPool,
     logitsArena: number,
+    threads: number,
   ) {
-    this.build = build;
+    this.build = `wasm-${build}`;
+    this.numerics = `wasm-${numericsOf(build)}`;
     this.memory = layout.memory;
     this.#plan = plan;
     this.#layout = layout;
     this.#memories = memories;
     this.#pool = pool;
     this.#logitsArena = logitsArena;
+    this.#threads = threads;
+    this.#heads = Math.min(...plan.kvLayers.map(({ kvHeads }) => kvHeads));
     const tables = plan.program.ops.flatMap((op) => (op.op === 'embed' ? [plan.weights[op.table].rows] : []));
     this.#vocabulary = Math.min(...tables);
   }
@@ -197,6 +211,7 @@ class WasmExecutor implements Executor {
       const table = batch.blockTables[batch.sequences[i]];
       invariant(table !== undefined && batch.positions[i] >>> 6 < table.length, 'every position has its block');
     }
+    const splits = this.#splits(batch);
     const { header } = this.#layout;
     const positions = header + 64;
     const sequences = positions + 4 * limits.tokens;
@@ -204,7 +219,7 @@ class WasmExecutor implements Executor {
     const outputs = ids + 4 * limits.tokens;
     const blockTables = outputs + 4 * limits.outputs;
     for (const { buffer } of this.#memories) {
-      new Uint32Array(buffer, header, 8).set([
+      new Uint32Array(buffer, header, 9).set([
         tokens,
         batch.outputs.length,
         blockTables,
@@ -213,6 +228,7 @@ class WasmExecutor implements Executor {
         sequences,
         outputs,
         ids,
+        splits,
       ]);
       new Int32Array(buffer, positions, tokens).set(batch.positions);
       new Int32Array(buffer, sequences, tokens).set(batch.sequences);
@@ -220,6 +236,14 @@ class WasmExecutor implements Executor {
       new Int32Array(buffer, outputs, batch.outputs.length).set(batch.outputs);
       new Int32Array(buffer, blockTables, tables.length).set(tables);
     }
+  }
+
+  /** A long context is shared among the threads when tokens and heads alone give them too little to do. Bits do not depend on it. */
+  #splits(batch: Batch): number {
+    const { maxSplits } = this.#layout;
+    if (maxSplits === 1 || batch.ids.length > splitTokens || this.#heads * batch.ids.length >= 4 * this.#threads)
+      return 1;
+    return Math.min(maxSplits, Math.floor(Math.max(...batch.positions) / splitPositions) + 1);
   }
 
   #logits(outputs: number): Float32Array {

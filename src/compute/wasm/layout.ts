@@ -21,6 +21,8 @@ export interface Layout {
   readonly home: ReadonlyMap<WeightId, number>;
   /** Where a weight lies in an arena: key `arena:weight`. */
   readonly pointers: ReadonlyMap<string, number>;
+  /** Where an arena keeps the tables of the types of its matrices, once each. */
+  readonly tables: readonly ReadonlyMap<Uint8Array, number>[];
   readonly caches: ReadonlyMap<number, CacheLayout>;
   /** The same offsets in every arena. */
   readonly records: number;
@@ -29,6 +31,10 @@ export interface Layout {
   /** Each thread's own bytes: attention scores, an unpacked panel. */
   readonly threadScratch: number;
   readonly threadScratchBytes: number;
+  /** Where splits of attention leave their partial results. */
+  readonly partials: number;
+  /** Most splits of one token's context; 1: never split. */
+  readonly maxSplits: number;
   readonly staging: number;
   readonly stagingBytes: number;
   readonly activations: number;
@@ -39,7 +45,11 @@ export interface Layout {
 /** Rows are read and packed in pieces of about this size. */
 const stagingTarget = 1 << 20;
 
-const minThreadScratch = 4096;
+const minThreadScratch = 16384;
+
+/** Positions of a split of attention (assembly/merge.ts), and the most tokens of a batch whose attention may be split. */
+export const splitPositions = 512;
+export const splitTokens = 4;
 
 /** `arenaBytes`: most bytes of one arena. */
 export function planLayout(
@@ -66,6 +76,8 @@ export function planLayout(
   const records = common.reserve(recordCount * recordBytes);
   const header = common.reserve(headerBytes);
   const threadScratch = common.reserve(threads * threadScratchBytes);
+  const maxSplits = threads > 1 ? Math.ceil((limits.blocksPerSequence * blockTokens) / splitPositions) : 1;
+  const partials = common.reserve(maxSplits > 1 ? splitTokens * maxSplits * partialBytes(plan) : 0);
   // The staging area of loading and the activations of running are never in use together.
   const activations = common.reserve(Math.max(scratch.bytes, threads * stagingBytes));
   const fixedBytes = common.bytes;
@@ -78,6 +90,7 @@ export function planLayout(
   const arenas: ArenaPlan[] = [];
   const home = new Map<WeightId, number>();
   const pointers = new Map<string, number>();
+  const tables: Map<Uint8Array, number>[] = [];
   const caches = new Map<number, CacheLayout>();
   let weightBytes = 0;
   let kvCacheBytes = 0;
@@ -89,6 +102,7 @@ export function planLayout(
     const start = current.reserve(0);
     current.reserve(fixedBytes - start, 1);
     arenas.push(current);
+    tables.push(new Map());
     arena++;
   };
   open();
@@ -97,10 +111,12 @@ export function planLayout(
       ([, weight]) => weight.kind === 'matrix' && weight.layer === layer,
     );
     const vectors = [...(users.get(layer) ?? [])];
+    const used = new Set(matrices.flatMap(([, { dtype, name }]) => matrixFormat(dtype, name).table ?? []));
     const cache = cacheBytes.get(layer) ?? 0;
     const needed =
       matrices.reduce((sum, [, w]) => sum + panelCount(w.rows) * panelBytes(w.dtype, w.cols) + 64, 0) +
       vectors.reduce((sum, id) => sum + vectorBytes(plan, id) + 64, 0) +
+      [...used].reduce((sum, table) => sum + table.length + 64, 0) +
       2 * cache +
       128;
     if (current.bytes + needed > arenaBytes) {
@@ -115,10 +131,14 @@ export function planLayout(
     }
     for (const [id, weight] of matrices) {
       const bytes = panelCount(weight.rows) * panelBytes(weight.dtype, weight.cols);
-      matrixFormat(weight.dtype, weight.name);
       home.set(id, arena);
       pointers.set(`${arena}:${id}`, current.reserve(bytes));
       weightBytes += bytes;
+    }
+    for (const table of used) {
+      if (tables[arena].has(table)) continue;
+      tables[arena].set(table, current.reserve(table.length));
+      weightBytes += table.length;
     }
     for (const id of vectors) {
       const key = `${arena}:${id}`;
@@ -135,18 +155,27 @@ export function planLayout(
     arenas,
     home,
     pointers,
+    tables,
     caches,
     records,
     header,
     headerBytes,
     threadScratch,
     threadScratchBytes,
+    partials,
+    maxSplits,
     staging: activations,
     stagingBytes,
     activations,
     scratch,
     memory: { weightBytes, kvCacheBytes, scratchBytes: fixedBytes * arenas.length },
   };
+}
+
+/** Partial results of all heads of a token, in the layer that has most: [peak, total, 2 unused, head]. */
+function partialBytes(plan: BackendPlan): number {
+  const perLayer = plan.program.ops.map((op) => (op.op === 'attention' ? op.heads * (16 + 4 * op.headDim) : 0));
+  return Math.max(0, ...perLayer);
 }
 
 /** A vector is padded like a row of activations, zeros behind. */

@@ -13,10 +13,11 @@ export const opcodes = {
   store: 8,
   attention: 9,
   select: 10,
+  merge: 11,
 } as const;
 
-/** What the work items of a record are: tokens * factor, outputs * factor, or the factor itself. */
-export const items = { tokens: 0, outputs: 1, fixed: 2 } as const;
+/** What the work items of a record are (assembly/record.ts). */
+export const items = { tokens: 0, outputs: 1, fixed: 2, packs: 3, splits: 4 } as const;
 
 export interface RecordWords {
   readonly opcode: number;

@@ -9,6 +9,7 @@ import {
   TemplateFailure,
   Tuple,
   Undefined,
+  characters,
   equal,
   isText,
   iterate,
@@ -68,7 +69,7 @@ export function slice(object: Value, start: Value, stop: Value, step: Value): Va
     if (object instanceof Undefined) throw undefinedError(object);
     throw new TemplateFailure(`'${typeName(object)}' object is not subscriptable`);
   }
-  const items = iterate(object);
+  const items = isText(object) ? characters(text(object)) : iterate(object);
   const chosen = sliceIndices(items.length, bound(start), bound(stop), bound(step) ?? 1).map((index) => items[index]);
   if (Array.isArray(object)) return chosen;
   if (object instanceof Tuple) return new Tuple(chosen);
@@ -99,9 +100,14 @@ function item(object: Value, key: Value): Value | undefined {
   if (object instanceof Namespace) return isText(key) ? object.values.get(text(key)) : undefined;
   const index = numeric(key);
   if (index === undefined || !Number.isInteger(index)) return undefined;
-  if (isText(object)) return iterate(object).at(index);
+  if (isText(object)) return characterAt(text(object), index);
   if (Array.isArray(object)) return object.at(index);
   return object instanceof Tuple ? object.items.at(index) : undefined;
+}
+
+function characterAt(value: string, index: number): string | undefined {
+  // Without surrogates a code unit is a character.
+  return /[\ud800-\udfff]/.test(value) ? characters(value).at(index) : value.at(index);
 }
 
 function method(object: Value, name: string): Value | undefined {

@@ -205,7 +205,7 @@ class Interpreter {
   }
 
   #value(node: Expression, scope: Scope): Value {
-    if (++this.#steps > maxSteps) throw new TemplateFailure('the template takes too many steps');
+    this.#charge(1);
     switch (node.type) {
       case 'StringLiteral':
       case 'IntegerLiteral':
@@ -251,8 +251,14 @@ class Interpreter {
     }
   }
 
+  #charge(steps: number): void {
+    this.#steps += steps;
+    if (this.#steps > maxSteps) throw new TemplateFailure('the template takes too many steps');
+  }
+
   #member(object: Expression, property: Expression | Slice, isComputed: boolean, scope: Scope): Value {
     const owner = this.#value(object, scope);
+    if (typeof owner === 'string' || property.type === 'SliceExpression') this.#charge(sizeOf(owner));
     if (property.type === 'SliceExpression') {
       const edge = (node: Expression | undefined): Value => (node === undefined ? null : this.#value(node, scope));
       return slice(owner, edge(property.start), edge(property.stop), edge(property.step));
@@ -269,6 +275,7 @@ class Interpreter {
     if (callee.type !== 'Identifier') throw new TemplateFailure('a filter is called by its name');
     const args = this.#arguments(node.type === 'CallExpression' ? node.args : [], scope);
     const name = callee.value;
+    this.#charge(sizeOf(value));
     if (name.startsWith(testFilter)) return findTest(name.slice(testFilter.length))(value, args);
     if (name.startsWith(negatedTestFilter)) return !findTest(name.slice(negatedTestFilter.length))(value, args);
     return findFilter(name)(value, args);
@@ -294,6 +301,11 @@ class Interpreter {
     }
     return { positional, keywords };
   }
+}
+
+/** What working through a value costs, in steps. */
+function sizeOf(value: Value): number {
+  return typeof value === 'string' || Array.isArray(value) ? value.length >> 6 : 0;
 }
 
 /** All but the mark that the reader put after a last comma. */

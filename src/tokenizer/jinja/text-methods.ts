@@ -15,12 +15,20 @@ const words = new RegExp(`[^${blank}]+`, 'g');
 export function strip(value: string, side: 'both' | 'left' | 'right', stripped?: string): string {
   const set = stripped === undefined ? undefined : new Set(stripped);
   const goes = set === undefined ? (c: string): boolean => leadingBlank.test(c) : (c: string): boolean => set.has(c);
-  const all = characters(value);
   let start = 0;
-  let end = all.length;
-  if (side !== 'right') while (start < end && goes(all[start])) start++;
-  if (side !== 'left') while (end > start && goes(all[end - 1])) end--;
-  return start === 0 && end === all.length ? value : all.slice(start, end).join('');
+  let end = value.length;
+  for (let more = side !== 'right'; more && start < end;) {
+    const character = String.fromCodePoint(value.codePointAt(start) ?? 0);
+    more = goes(character);
+    if (more) start += character.length;
+  }
+  for (let more = side !== 'left'; more && end > start;) {
+    const isPair = /[\ud800-\udbff]/.test(value[end - 2] ?? '') && /[\udc00-\udfff]/.test(value[end - 1]);
+    const character = value.slice(end - (isPair ? 2 : 1), end);
+    more = goes(character);
+    if (more) end -= character.length;
+  }
+  return value.slice(start, end);
 }
 
 export function replaceText(value: string, old: string, replacement: string, count = -1): string {
@@ -55,8 +63,8 @@ function checkGrowth(value: string, replacement: string, times: number): void {
 }
 
 export function capitalize(value: string): string {
-  const [first = '', ...rest] = characters(value);
-  return first.toUpperCase() + rest.join('').toLowerCase();
+  const first = value === '' ? '' : String.fromCodePoint(value.codePointAt(0) ?? 0);
+  return first.toUpperCase() + value.slice(first.length).toLowerCase();
 }
 
 /** Every kind of line end that Python knows; `\r\n` is one. */

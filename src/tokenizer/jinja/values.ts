@@ -261,11 +261,13 @@ export function characters(value: string): string[] {
 
 /** By code points: UTF-16 order differs above U+FFFF. */
 export function compareText(a: string, b: string): number {
-  const [x, y] = [characters(a), characters(b)];
-  for (let i = 0; i < Math.min(x.length, y.length); i++) {
-    if (x[i] !== y[i]) return (x[i].codePointAt(0) ?? 0) - (y[i].codePointAt(0) ?? 0);
-  }
-  return x.length - y.length;
+  const shorter = Math.min(a.length, b.length);
+  let at = 0;
+  while (at < shorter && a.charCodeAt(at) === b.charCodeAt(at)) at++;
+  if (at === shorter) return a.length - b.length;
+  const [x, y] = [a.charCodeAt(at), b.charCodeAt(at)];
+  const isPair = (unit: number): boolean => unit >= 0xd800 && unit < 0xe000;
+  return isPair(x) === isPair(y) ? x - y : isPair(x) ? 1 : -1;
 }
 
 /** The items that `for` would see. */
