@@ -10,6 +10,7 @@ import { items, opcodes, recordBytes, writeRecord } from '../src/compute/wasm/re
 import { strideOf } from '../src/compute/wasm/scratch.ts';
 import type { DType } from '../src/tensor/dtype.ts';
 import { readArguments } from './arguments.ts';
+import { formatTable } from './table.ts';
 
 const dtypes: readonly DType[] =
   'F32 F16 BF16 Q8_0 Q4_0 Q4_1 Q5_0 Q5_1 Q4_K Q5_K Q6_K Q2_K Q3_K IQ4_NL IQ4_XS IQ3_XXS IQ3_S MXFP4 NVFP4 TQ1_0 TQ2_0'.split(
@@ -18,30 +19,24 @@ const dtypes: readonly DType[] =
 
 export async function benchKernels(args: readonly string[]): Promise<void> {
   const options = readArguments(args, ['rows', 'cols', 'tokens', 'seconds', 'kernels'], []);
-  const shape = { rows: options.count('rows', 1024), cols: options.count('cols', 3072) };
-  const many = options.count('tokens', 64);
-  const seconds = options.count('seconds', 1);
+  const shape = { rows: options.amount('rows', 1024), cols: options.amount('cols', 3072) };
+  const many = options.amount('tokens', 64);
+  const seconds = options.number('seconds', 1);
   const wanted = options.text('kernels');
   const builds =
     wanted === undefined ? builtKernels().filter((name) => whyNot(name, probeKernels()) === undefined) : [wanted];
   for (const name of builds) {
     const build = chooseBuild(name);
-    process.stdout.write(`${build.name} build, Node ${process.version}, ${shape.rows} x ${shape.cols}, one thread\n`);
-    for (const dtype of dtypes) {
+    const products = shape.rows * shape.cols;
+    const rows = dtypes.map((dtype) => {
       const one = measure(build, dtype, { ...shape, tokens: 1 }, seconds);
       const tile = measure(build, dtype, { ...shape, tokens: many }, seconds);
-      const products = shape.rows * shape.cols;
       const bytes = panelCount(shape.rows) * panelBytes(dtype, shape.cols);
-      process.stdout.write(
-        `${dtype.padEnd(5)} 1 token ${figure(bytes * one)} GB/s ${figure(products * one)} GMAC/s` +
-          `    ${many} tokens ${figure(products * many * tile)} GMAC/s\n`,
-      );
-    }
+      return [dtype, (bytes * one) / 1e9, (products * one) / 1e9, (products * many * tile) / 1e9];
+    });
+    process.stdout.write(`${build.name} build, Node ${process.version}, ${shape.rows} x ${shape.cols}, one thread\n`);
+    process.stdout.write(formatTable(['type', '1 token GB/s', 'GMAC/s', `${many} tokens GMAC/s`], rows));
   }
-}
-
-function figure(perSecond: number): string {
-  return (perSecond / 1e9).toFixed(1).padStart(6);
 }
 
 /** Runs per second of one product. */
