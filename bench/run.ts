@@ -2,6 +2,7 @@
 
 import { UsageError } from './arguments.ts';
 import { benchEngine } from './engine.ts';
+import { benchHttp } from './http.ts';
 import { benchKernels } from './kernels.ts';
 import { benchServe } from './serve/serve.ts';
 import { benchSynth } from './synth/synth.ts';
@@ -19,6 +20,11 @@ const commands: Record<string, Command> = {
       '[--engine-runtime auto|system|bundled|PATH] [--json]',
     what: 'prefill and decode speed, load time and memory of one model on the Node that the server would take',
     run: benchEngine,
+  },
+  http: {
+    usage: 'http [--only NAME] [--connections 50] [--seconds 2] [--rounds 3] [--events 200] [--json]',
+    what: 'requests and events per second over uWebSockets.js and node:http, side by side, and beside handlers without a server',
+    run: benchHttp,
   },
   kernels: {
     usage: 'kernels [--kernels BUILD] [--rows 1024] [--cols 3072] [--tokens 64] [--seconds 1]',

@@ -20,6 +20,7 @@ const arrows: Record<string, readonly string[]> = {
   protocol: ['generated', 'core'],
   operations: ['protocol', 'generation', 'engine/messages', 'generated', 'core'],
   http: ['generated', 'core'],
+  pages: ['core'],
   generated: ['core'],
   inspect: ['*'],
   main: ['*'],
@@ -38,6 +39,7 @@ const packages: Record<string, readonly string[]> = {
   'uWebSockets.js-24': ['http/uws'],
   pino: ['main'],
   'cli-progress': ['main'],
+  'swagger-ui-dist': ['pages'],
 };
 
 interface Import {
@@ -59,7 +61,7 @@ function importsOf(file: string): string[] {
   const text = readFileSync(file, 'utf8');
   const found: string[] = [];
   for (const match of text.matchAll(/(?:^|\n)\s*(?:import|export)\s[^'";]*?from\s*'([^']+)'/g)) found.push(match[1]);
-  for (const match of text.matchAll(/\bimport\(\s*'([^']+)'\s*\)/g)) found.push(match[1]);
+  for (const match of text.matchAll(/\bimport(?:\.meta\.resolve)?\(\s*'([^']+)'\s*\)/g)) found.push(match[1]);
   return found;
 }
 

@@ -15,6 +15,7 @@ import { createServer, type HttpServer } from './http/server.ts';
 import { bundledModel, loadModel, modelName } from './load-model.ts';
 import { createLog } from './logger.ts';
 import { createOperations } from './operations/index.ts';
+import { docsPages } from './pages/docs.ts';
 import { stopOnSignals } from './signals.ts';
 import { cannotListen, exitCodes, noSuchModel, StartError } from './start-error.ts';
 import { createProgress, errorText, isLoopback, startScreen, type ScreenFacts } from './terminal.ts';
@@ -127,6 +128,7 @@ function createHttpServer(config: Config, models: Models, { transport }: ChosenT
   const system = { version, document, isStopping: () => server.isStopping };
   const server: HttpServer = createServer({
     routes,
+    pages: docsPages({ version }),
     operations: createOperations({ models, generate: createGenerate(models), system }),
     transport,
     log,

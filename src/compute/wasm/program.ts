@@ -284,7 +284,11 @@ class Encoder {
     ]);
     this.#wrote(op.out);
     if (op.bias === undefined) return;
-    this.#emit(opcodes.bias, { kind: rows, chunk: 8 }, [this.#at(op.out), this.#stride(op.out), this.#pointer(op.bias)]);
+    this.#emit(opcodes.bias, { kind: rows, chunk: 8 }, [
+      this.#at(op.out),
+      this.#stride(op.out),
+      this.#pointer(op.bias),
+    ]);
   }
 
   get #elementBytes(): number {
