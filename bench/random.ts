@@ -1,7 +1,9 @@
 // A small seeded generator: the same seed gives the same weights, prompts and mischief.
 
+import { randomBits } from '../src/testing/random.ts';
+
 export interface Random {
-  /** A word of 32 bits. */
+  /** 32 bits, as a number from 0 on. */
   readonly word: () => number;
   /** A whole number below `count`. */
   readonly below: (count: number) => number;
@@ -9,15 +11,8 @@ export interface Random {
   readonly pick: <T>(items: readonly T[]) => T;
 }
 
-/** xorshift32 (Marsaglia 2003), its seed stirred so that neighbours differ from the first word on. */
 export function seededRandom(seed: number): Random {
-  let state = Math.imul(seed + 0x9e3779b9, 0x85ebca6b) ^ (seed >>> 15) || 1;
-  const word = (): number => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return state >>> 0;
-  };
+  const word = randomBits(seed);
   const below = (count: number): number => Math.floor((word() / 2 ** 32) * count);
   return { word, below, pick: (items) => items[below(items.length)] };
 }
