@@ -3,10 +3,13 @@
 
 import { real } from './record';
 import { exp4, exp1, NEGATIVE, sumLanes, tanh4 } from './math';
+import { halfBits, halfScale } from './half';
 import { madd } from './simd';
 
 /** Dot products of one row with all 64 positions; each lane sums over the dims in order. */
 export function scoreOne<C>(q: usize, keys: usize, dim: usize, scores: usize): void {
+  let bits = halfBits();
+  let by = halfScale();
   const step = changetype<C>(0).keyStep();
   const group = changetype<C>(0).group(dim) << 2;
   const tileBytes = changetype<C>(0).rowBytes(dim) << 3;
@@ -26,10 +29,10 @@ export function scoreOne<C>(q: usize, keys: usize, dim: usize, scores: usize): v
       b += changetype<C>(0).keyHead();
       for (let d = g; d < g + group; d += 4) {
         const x = v128.load32_splat(q + d);
-        s0 = madd(x, changetype<C>(0).keyLow(a, scale0), s0);
-        s1 = madd(x, changetype<C>(0).keyHigh(a, scale1), s1);
-        s2 = madd(x, changetype<C>(0).keyLow(b, scale2), s2);
-        s3 = madd(x, changetype<C>(0).keyHigh(b, scale3), s3);
+        s0 = madd(x, changetype<C>(0).keyLow(a, scale0, bits, by), s0);
+        s1 = madd(x, changetype<C>(0).keyHigh(a, scale1, bits, by), s1);
+        s2 = madd(x, changetype<C>(0).keyLow(b, scale2, bits, by), s2);
+        s3 = madd(x, changetype<C>(0).keyHigh(b, scale3, bits, by), s3);
         a += step;
         b += step;
       }
@@ -44,6 +47,8 @@ export function scoreOne<C>(q: usize, keys: usize, dim: usize, scores: usize): v
 
 /** The same for four rows. */
 export function scoreFour<C>(q0: usize, q1: usize, q2: usize, q3: usize, keys: usize, dim: usize, scores: usize): void {
+  let bits = halfBits();
+  let by = halfScale();
   const step = changetype<C>(0).keyStep();
   const group = changetype<C>(0).group(dim) << 2;
   let k = keys;
@@ -61,8 +66,8 @@ export function scoreFour<C>(q0: usize, q1: usize, q2: usize, q3: usize, keys: u
       let scaleHigh = changetype<C>(0).scaleHigh(k);
       k += changetype<C>(0).keyHead();
       for (let d = g; d < g + group; d += 4) {
-        const low = changetype<C>(0).keyLow(k, scaleLow);
-        const high = changetype<C>(0).keyHigh(k, scaleHigh);
+        const low = changetype<C>(0).keyLow(k, scaleLow, bits, by);
+        const high = changetype<C>(0).keyHigh(k, scaleHigh, bits, by);
         let x = v128.load32_splat(q0 + d);
         a0 = madd(x, low, a0);
         b0 = madd(x, high, b0);
@@ -137,6 +142,8 @@ export function weigh(record: usize, scores: usize, from: i32, to: i32, state: u
 
 /** out[d] += p[j] * v[j][d], positions in order. */
 export function addOne<C>(values: usize, dim: usize, p: usize, from: i32, to: i32, out: usize): void {
+  let bits = halfBits();
+  let by = halfScale();
   const bytes = changetype<C>(0).elementBytes();
   const rowBytes = changetype<C>(0).rowBytes(dim);
   const wide = dim & ~15;
@@ -152,10 +159,10 @@ export function addOne<C>(values: usize, dim: usize, p: usize, from: i32, to: i3
     for (let j = from; j <= to; j++) {
       const weight = v128.load32_splat(p + (<usize>j << 2));
       const scale = changetype<C>(0).valueScale(s);
-      o0 = madd(weight, changetype<C>(0).value(v, scale), o0);
-      o1 = madd(weight, changetype<C>(0).value(v + 4 * bytes, scale), o1);
-      o2 = madd(weight, changetype<C>(0).value(v + 8 * bytes, scale), o2);
-      o3 = madd(weight, changetype<C>(0).value(v + 12 * bytes, scale), o3);
+      o0 = madd(weight, changetype<C>(0).value(v, scale, bits, by), o0);
+      o1 = madd(weight, changetype<C>(0).value(v + 4 * bytes, scale, bits, by), o1);
+      o2 = madd(weight, changetype<C>(0).value(v + 8 * bytes, scale, bits, by), o2);
+      o3 = madd(weight, changetype<C>(0).value(v + 12 * bytes, scale, bits, by), o3);
       v += rowBytes;
       s += rowBytes;
     }
@@ -170,7 +177,7 @@ export function addOne<C>(values: usize, dim: usize, p: usize, from: i32, to: i3
     let s = first + changetype<C>(0).scaleAt(d);
     for (let j = from; j <= to; j++) {
       const weight = v128.load32_splat(p + (<usize>j << 2));
-      o = madd(weight, changetype<C>(0).value(v, changetype<C>(0).valueScale(s)), o);
+      o = madd(weight, changetype<C>(0).value(v, changetype<C>(0).valueScale(s), bits, by), o);
       v += rowBytes;
       s += rowBytes;
     }
@@ -180,6 +187,8 @@ export function addOne<C>(values: usize, dim: usize, p: usize, from: i32, to: i3
 
 /** The same for four rows of weights, 256 bytes apart. */
 export function addFour<C>(values: usize, dim: usize, p: usize, from: i32, to: i32, out: usize): void {
+  let bits = halfBits();
+  let by = halfScale();
   const bytes = changetype<C>(0).elementBytes();
   const rowBytes = changetype<C>(0).rowBytes(dim);
   const outBytes = dim << 2;
@@ -202,8 +211,8 @@ export function addFour<C>(values: usize, dim: usize, p: usize, from: i32, to: i
     let s = first + changetype<C>(0).scaleAt(d);
     for (let j = p + (<usize>from << 2); j <= p + (<usize>to << 2); j += 4) {
       const scale = changetype<C>(0).valueScale(s);
-      const low = changetype<C>(0).value(v, scale);
-      const high = changetype<C>(0).value(v + 4 * bytes, scale);
+      const low = changetype<C>(0).value(v, scale, bits, by);
+      const high = changetype<C>(0).value(v + 4 * bytes, scale, bits, by);
       let weight = v128.load32_splat(j);
       a0 = madd(weight, low, a0);
       b0 = madd(weight, high, b0);
@@ -235,7 +244,7 @@ export function addFour<C>(values: usize, dim: usize, p: usize, from: i32, to: i
       let s = first + changetype<C>(0).scaleAt(d);
       for (let j = from; j <= to; j++) {
         const weight = v128.load32_splat(p + (r << 8) + (<usize>j << 2));
-        o = madd(weight, changetype<C>(0).value(v, changetype<C>(0).valueScale(s)), o);
+        o = madd(weight, changetype<C>(0).value(v, changetype<C>(0).valueScale(s), bits, by), o);
         v += rowBytes;
         s += rowBytes;
       }

@@ -3,8 +3,9 @@
 //   values  [position][dim]                     so that lanes are dims
 // q8_0 has an f16 scale per position and 32 dims: those of 8 positions before 32 dims of keys, one before 32 dims of a row of values.
 // Each class names the bytes of one type; `key...` and `value` give four lanes as f32. A scale times an int8 is exact in f32.
+// `bits` and `by` are the constants of half.ts, which loops keep in locals.
 
-import { narrowOne, widenHigh, widenLow, widenOne } from './half';
+import { narrowOne, widenHigh, widenHighBy, widenLow, widenLowBy, widenOne } from './half';
 import { largest32, quantizeSixteen } from './quantize';
 
 @unmanaged
@@ -26,9 +27,9 @@ export class Singles {
   // @ts-ignore: decorator
   @inline keyStep(): usize { return 32; }
   // @ts-ignore: decorator
-  @inline keyLow(at: usize, scale: v128): v128 { return v128.load(at); }
+  @inline keyLow(at: usize, scale: v128, bits: v128, by: v128): v128 { return v128.load(at); }
   // @ts-ignore: decorator
-  @inline keyHigh(at: usize, scale: v128): v128 { return v128.load(at, 16); }
+  @inline keyHigh(at: usize, scale: v128, bits: v128, by: v128): v128 { return v128.load(at, 16); }
   // @ts-ignore: decorator
   @inline elementBytes(): usize { return 4; }
   /** Where a row of values keeps dim `d`, and the scale of its group. */
@@ -40,7 +41,7 @@ export class Singles {
   @inline valueScale(at: usize): v128 { return i32x4.splat(0); }
   /** Four dims of one position. */
   // @ts-ignore: decorator
-  @inline value(at: usize, scale: v128): v128 { return v128.load(at); }
+  @inline value(at: usize, scale: v128, bits: v128, by: v128): v128 { return v128.load(at); }
   /** Writes one position, `within` of its block. `scratch`: 32 bytes. */
   // @ts-ignore: decorator
   @inline put(k: usize, v: usize, keys: usize, values: usize, within: usize, dim: usize, scratch: usize): void {
@@ -65,9 +66,9 @@ export class Halves {
   // @ts-ignore: decorator
   @inline keyStep(): usize { return 16; }
   // @ts-ignore: decorator
-  @inline keyLow(at: usize, scale: v128): v128 { return widenLow(v128.load(at)); }
+  @inline keyLow(at: usize, scale: v128, bits: v128, by: v128): v128 { return widenLowBy(v128.load(at), bits, by); }
   // @ts-ignore: decorator
-  @inline keyHigh(at: usize, scale: v128): v128 { return widenHigh(v128.load(at)); }
+  @inline keyHigh(at: usize, scale: v128, bits: v128, by: v128): v128 { return widenHighBy(v128.load(at), bits, by); }
   // @ts-ignore: decorator
   @inline elementBytes(): usize { return 2; }
   // @ts-ignore: decorator
@@ -77,7 +78,7 @@ export class Halves {
   // @ts-ignore: decorator
   @inline valueScale(at: usize): v128 { return i32x4.splat(0); }
   // @ts-ignore: decorator
-  @inline value(at: usize, scale: v128): v128 { return widenLow(v128.load64_zero(at)); }
+  @inline value(at: usize, scale: v128, bits: v128, by: v128): v128 { return widenLowBy(v128.load64_zero(at), bits, by); }
   // @ts-ignore: decorator
   @inline put(k: usize, v: usize, keys: usize, values: usize, within: usize, dim: usize, scratch: usize): void {
     const tile = keys + (((within >> 3) * dim * 8 + (within & 7)) << 1);
@@ -105,11 +106,11 @@ export class Quants {
   // @ts-ignore: decorator
   @inline keyStep(): usize { return 8; }
   // @ts-ignore: decorator
-  @inline keyLow(at: usize, scale: v128): v128 {
+  @inline keyLow(at: usize, scale: v128, bits: v128, by: v128): v128 {
     return f32x4.mul(f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_s(v128.load_ext<i8>(at))), scale);
   }
   // @ts-ignore: decorator
-  @inline keyHigh(at: usize, scale: v128): v128 {
+  @inline keyHigh(at: usize, scale: v128, bits: v128, by: v128): v128 {
     return f32x4.mul(f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_s(v128.load_ext<i8>(at))), scale);
   }
   // @ts-ignore: decorator
@@ -121,7 +122,7 @@ export class Quants {
   // @ts-ignore: decorator
   @inline valueScale(at: usize): v128 { return f32x4.splat(widenOne(load<u16>(at))); }
   // @ts-ignore: decorator
-  @inline value(at: usize, scale: v128): v128 {
+  @inline value(at: usize, scale: v128, bits: v128, by: v128): v128 {
     const words = i32x4.extend_low_i16x8_s(i16x8.extend_low_i8x16_s(v128.load32_zero(at)));
     return f32x4.mul(f32x4.convert_i32x4_s(words), scale);
   }

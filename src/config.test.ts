@@ -20,7 +20,7 @@ function config(given: Given): Config {
 
 void t.test('without flags: loopback, port 1234, the bundled model, nothing open', async (t) => {
   const c = config({});
-  t.match(c, { host: '127.0.0.1', port: 1234, device: 'wasm', kernels: 'auto', kvCache: 'f32', strictFields: false });
+  t.match(c, { host: '127.0.0.1', port: 1234, device: 'wasm', kernels: 'auto', kvCache: 'f16', strictFields: false });
   t.equal(c.model, undefined);
   t.same(c.aliases, []);
   t.equal(c.bodyLimitBytes, 50 * 1024 * 1024);
