@@ -3,7 +3,7 @@
 
 import { existsSync, readFileSync } from 'node:fs';
 import { chooseTransport, type ChosenTransport } from './choose-transport.ts';
-import { readCommand, UsageError, type Config } from './config.ts';
+import { readCommand, type Config } from './config.ts';
 import type { Log } from './core/log.ts';
 import { physicalCores } from './cores.ts';
 import { freeMemory } from './engine/free-memory.ts';
@@ -17,29 +17,30 @@ import { bundledModel, loadModel, modelName } from './load-model.ts';
 import { createLog } from './logger.ts';
 import { createOperations } from './operations/index.ts';
 import { docsPages } from './pages/docs.ts';
+import { createProgress, type Progress } from './progress.ts';
 import { stopOnSignals } from './signals.ts';
-import { cannotListen, exitCodeOf, noSuchModel } from './start-error.ts';
-import { createProgress, errorText, isLoopback, startScreen, type ScreenFacts } from './terminal.ts';
+import { cannotListen, exitCodeOf, linesOf, noSuchModel } from './start-error.ts';
+import { errorText, isLoopback, startScreen, type ScreenFacts } from './terminal.ts';
 import { findParts } from './weights/gguf-parts.ts';
 
 /** Runs the command line; resolves with the exit code when everything is closed. */
 export async function main(): Promise<number> {
-  const { stdout, stderr } = process;
-  const isTerminal = stderr.isTTY && process.env['TERM'] !== 'dumb';
-  let color = isTerminal && (process.env['NO_COLOR'] ?? '') === '';
+  const { env, stdout, stderr } = process;
+  const isTerminal = stderr.isTTY && env['TERM'] !== 'dumb';
+  let terminal: Terminal = { isTerminal, color: isTerminal && (env['NO_COLOR'] ?? '') === '' };
+  let config: Config | undefined;
   try {
     const args = process.argv.slice(2);
-    const command = readCommand({ args, env: process.env, version, columns: widthOf(stdout) });
+    const command = readCommand({ args, env, version, columns: widthOf(stdout) });
     if (command.type === 'print') {
       stdout.write(`${command.text}\n`);
       return 0;
     }
-    color = isTerminal && command.config.color;
-    return await serve(command.config, { isTerminal, color });
+    ({ config } = command);
+    terminal = { isTerminal, color: isTerminal && config.color };
+    return await serve(config, terminal);
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    const hint = error instanceof UsageError ? '\nall flags: tramontane --help' : '';
-    stderr.write(errorText(message + hint, color));
+    tellFailure(error, config, terminal);
     return exitCodeOf(error);
   }
 }
@@ -60,8 +61,7 @@ interface Terminal {
 
 async function serve(config: Config, terminal: Terminal): Promise<number> {
   const from = performance.now();
-  const write = (text: string): void => void process.stderr.write(text);
-  const log = createLog({ format: config.logFormat, level: config.logLevel, write });
+  const { log, progress } = createOutput(config, terminal);
   const { freeBytes } = freeMemory();
   const path = await findModel(config.model ?? bundledModel);
   const chosen = await chooseTransport(config.transport, log);
@@ -70,7 +70,6 @@ async function serve(config: Config, terminal: Terminal): Promise<number> {
   const url = await listen(server, config);
   log.debug('listening', { url });
 
-  const progress = createProgress({ write, stream: terminal.isTerminal ? process.stderr : undefined });
   const unwanted = new AbortController();
   const { engine, loaded } = loadModel({
     path,
@@ -90,7 +89,7 @@ async function serve(config: Config, terminal: Terminal): Promise<number> {
       return model;
     }
     served.loaded(model.parts);
-    progress.stop();
+    progress.hide();
     const readyMs = performance.now() - from;
     announce(config, terminal, log, {
       version,
@@ -112,9 +111,44 @@ async function serve(config: Config, terminal: Terminal): Promise<number> {
     await Promise.all([server.close(), engine.shutdown(0)]);
     throw error;
   } finally {
-    progress.stop();
+    progress.hide();
   }
   return await stopped;
+}
+
+/** Log and progress share the error output: a bar steps aside for each line. */
+function createOutput(config: Config, { isTerminal }: Terminal): { readonly log: Log; readonly progress: Progress } {
+  const { logFormat: format, logLevel: level } = config;
+  const { stderr } = process;
+  const isTalkative = level === 'info' || level === 'debug';
+  const write = (line: string): void => {
+    progress.hide();
+    stderr.write(line);
+  };
+  const log = createLog({ format, level, write });
+  const progress = createProgress({
+    terminal: isTerminal && isTalkative && format === 'text' ? { stream: stderr, columns: widthOf(stderr) } : undefined,
+    step: ({ phase, words, percent }) => {
+      if (format === 'json') log.info('loading', { phase, percent });
+      else if (isTalkative) write(`  ${words}  ${percent} %\n`);
+    },
+  });
+  return { log, progress };
+}
+
+/** The last words of a program that could not start; for machines where the log is for machines. */
+function tellFailure(error: unknown, config: Config | undefined, { color }: Terminal): void {
+  const { stderr } = process;
+  const lines = linesOf(error);
+  const stack = config?.logLevel === 'debug' && error instanceof Error ? error : undefined;
+  if (config?.logFormat === 'json') {
+    const [message, ...remedy] = lines.split('\n');
+    const log = createLog({ format: 'json', level: 'error', write: (line) => void stderr.write(line) });
+    log.error(message, { remedy: remedy.join('\n') || undefined, exitCode: exitCodeOf(error), error: stack });
+    return;
+  }
+  stderr.write(errorText(lines, color));
+  if (stack?.stack !== undefined) stderr.write(`${stack.stack}\n`);
 }
 
 /** The first file of the model. */
