@@ -10,6 +10,7 @@ import type { LoadedModel } from './engine/messages.ts';
 import type { EngineRuntime, Runtimes } from './engine/runtime.ts';
 import { plain } from './generation/formats/plain.ts';
 import type { ModelParts } from './generation/models.ts';
+import { architectureOf } from './model/architectures/index.ts';
 import { exitCodes, StartError } from './start-error.ts';
 import { createTokenizer } from './tokenizer/gguf.ts';
 import { readChatTemplate } from './tokenizer/template.ts';
@@ -68,6 +69,8 @@ async function start(
   runtime: EngineRuntime,
   { path, config, log, signal }: Pick<LoadModelOptions, 'path' | 'config' | 'log' | 'signal'>,
 ): Promise<LoadedParts> {
+  // Says what is supported before anything else is said of a model that is not.
+  architectureOf(checkpoint.metadata);
   const tokenizer = createTokenizer(checkpoint.metadata);
   const { template, warning } = readChatTemplate(checkpoint.metadata);
   if (warning !== undefined) log.warn(warning);
