@@ -78,7 +78,7 @@ void t.test('what cannot start says why and what to do, in two lines', async (t)
       /^error: architecture "abacus" is not supported; supported: llama, .*[^.]\n$/,
     ],
     [['-m', folder, '--port', '0'], 1, /^error: .* holds 4 models: .*\n {7}give the path of one of them\n$/],
-    [['--ctx', '8000000', '--port', '0'], 4, /^error: (the model|layer \d+) needs .*[GM]iB.*\n {7}use .*--ctx/],
+    [['--ctx', '8000000', '--kv-cache', 'f32', '--port', '0'], 4, /^error: (the model|layer \d+) needs .*[GM]iB.*\n {7}use .*--ctx/],
     [['-m', foreign, '--engine-runtime', '/no/node'], 3, /^error: --engine-runtime: .*\n {7}give the path of a Node/],
     [
       ['--port', String(port)],
