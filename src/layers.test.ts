@@ -23,6 +23,7 @@ const arrows: Record<string, readonly string[]> = {
   pages: ['core'],
   generated: ['core'],
   inspect: ['*'],
+  doctor: ['*'],
   main: ['*'],
   testing: ['*'],
 };

@@ -123,7 +123,7 @@ async function chooseRuntime({
 }
 
 /** Sequences that run together, and the tokens of one forward pass: enough for a person with several clients on one machine. */
-const batching = { maxSequences: 16, maxBatchTokens: 512 };
+export const batching = { maxSequences: 16, maxBatchTokens: 512 };
 
 /** A piece has one character for each byte, or for each character, of its text. */
 function longestOf(vocabulary: Vocabulary): number {

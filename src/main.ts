@@ -42,6 +42,7 @@ export async function main(): Promise<number> {
     }
     ({ config } = command);
     terminal = { isTerminal, color: isTerminal && config.color };
+    if (command.type === 'doctor') return await examine(config, command.json);
     return await serve(config, terminal);
   } catch (error) {
     tellFailure(error, config, terminal);
@@ -52,6 +53,19 @@ export async function main(): Promise<number> {
 const version = (
   JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { readonly version: string }
 ).version;
+
+/** The doctor is only loaded when called. */
+async function examine(config: Config, json: boolean): Promise<number> {
+  const { stdout } = process;
+  const { diagnose } = await import('./doctor/doctor.ts');
+  const { reportText } = await import('./doctor/report.ts');
+  const diagnosis = await diagnose(config, version);
+  const color = config.color && stdout.isTTY && process.env['TERM'] !== 'dumb';
+  stdout.write(
+    json ? `${JSON.stringify(diagnosis, undefined, 2)}\n` : reportText(diagnosis, { columns: widthOf(stdout), color }),
+  );
+  return diagnosis.exitCode;
+}
 
 /** No terminal, or one that does not know its width: the width of old. */
 function widthOf({ columns }: { readonly columns?: number | undefined }): number {

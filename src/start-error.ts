@@ -1,6 +1,7 @@
 // Why a server could not start: one line that says what happened, one that says what to do, and the exit code for scripts.
 
 import { dirname } from 'node:path';
+import { ApiError } from './core/errors.ts';
 import { UnloadableError } from './engine/client.ts';
 import { UsageError } from './flag-values.ts';
 import { portOwner } from './port-owner.ts';
@@ -28,7 +29,8 @@ export class StartError extends Error {
 export function exitCodeOf(error: unknown): number {
   if (error instanceof UsageError) return exitCodes.usage;
   if (error instanceof StartError) return error.exitCode;
-  const isTooLarge = error instanceof UnloadableError && error.code === 'insufficient_memory';
+  const isJudged = error instanceof UnloadableError || error instanceof ApiError;
+  const isTooLarge = isJudged && error.code === 'insufficient_memory';
   return isTooLarge ? exitCodes.doesNotFit : exitCodes.failed;
 }
 

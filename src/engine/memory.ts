@@ -1,6 +1,7 @@
 // Whether a model fits into the memory that is free, and what would: asked of the headers alone, before anything is allocated.
 
-import { blockTokens, type Backend, type MemoryPlan } from '../compute/backend.ts';
+import { blockTokens, type Backend, type MemoryPlan, type WeightSpec } from '../compute/backend.ts';
+import { ApiError } from '../core/errors.ts';
 import { grouped, mebibytes } from '../core/units.ts';
 import { buildModel, defaultContextLength } from '../model/model.ts';
 import type { Checkpoint } from '../weights/checkpoint.ts';
@@ -24,6 +25,7 @@ export interface MemoryVerdict {
 
 export type MemoryOptions = PlanOptions & Pick<LoadOptions, 'contextLength'>;
 
+/** Throws an `ApiError` of code `insufficient_memory` for what no memory could hold. */
 export function judgeMemory(
   checkpoint: Checkpoint,
   backend: Backend,
@@ -60,28 +62,26 @@ export function describeMemory({ contextLength, need, free, remedies, verdict }:
 }
 
 interface MemoryByContext {
+  /** Throws an `ApiError` of code `insufficient_memory` for what no memory could hold. */
   readonly at: (contextLength: number) => MemoryPlan;
   readonly trainedContextLength: number;
 }
 
 /**
- * Cache, rotation tables and block tables grow with each block of positions by the same: two short contexts tell all others. A
- * long one is not built to ask, since its tables alone may be a GiB.
+ * Measured on the model with a short context, whose numbers are then stretched: what depends on the context are the cache and the
+ * tables with a row for each position, and tables of a GiB are not made only to be measured.
  */
 function memoryByContext(checkpoint: Checkpoint, backend: Backend, options: PlanOptions): MemoryByContext {
-  const [one, two] = [1, 2].map((blocks) => buildModel(checkpoint, { contextLength: blocks * blockTokens }));
-  const [base, next] = [one, two].map((model) => backend.measure(planBackend(model, options, 0)));
+  const short = buildModel(checkpoint, { contextLength: blockTokens });
+  const stretch = (weight: WeightSpec, rows: number): WeightSpec => {
+    return weight.source.type === 'values' && weight.rows === blockTokens ? { ...weight, rows } : weight;
+  };
   return {
     at: (contextLength) => {
-      const more = Math.ceil(contextLength / blockTokens) - 1;
-      const grown = (key: keyof MemoryPlan): number => base[key] + more * (next[key] - base[key]);
-      return {
-        weightBytes: grown('weightBytes'),
-        kvCacheBytes: grown('kvCacheBytes'),
-        scratchBytes: grown('scratchBytes'),
-      };
+      const weights = short.weights.map((weight) => stretch(weight, contextLength));
+      return backend.measure(planBackend({ ...short, contextLength, weights }, options, 0));
     },
-    trainedContextLength: one.config.trainedContextLength,
+    trainedContextLength: short.config.trainedContextLength,
   };
 }
 
@@ -101,18 +101,18 @@ function remediesFor(
   { at, contextLength, free }: Problem,
 ): string[] {
   const remedies: string[] = [];
-  const offer = (words: string, plan: MemoryPlan): boolean => {
-    const bytes = totalOf(plan);
+  const offer = (words: string, at: MemoryByContext['at'], length: number): boolean => {
+    const bytes = bytesAt(at, length);
     if (bytes > free.freeBytes) return false;
     remedies.push(`${words} (${mebibytes(bytes)})`);
     return true;
   };
   for (let shorter = 2 ** Math.ceil(Math.log2(contextLength) - 1); shorter >= leastContext; shorter /= 2) {
-    if (offer(`--ctx ${shorter}`, at(shorter))) break;
+    if (offer(`--ctx ${shorter}`, at, shorter)) break;
   }
   if (options.kvCache === 'f32') {
     const half = memoryByContext(checkpoint, backend, { ...options, kvCache: 'f16' });
-    offer('--kv-cache f16', half.at(contextLength));
+    offer('--kv-cache f16', half.at, contextLength);
   }
   if (remedies.length > 0) return remedies;
   const { parameters, bitsPerWeight, quantization } = describeCheckpoint(checkpoint);
@@ -120,4 +120,13 @@ function remediesFor(
   return bitsPerWeight > 5
     ? [`a quantization with fewer bits than ${quantization}: Q4_0 has ${mebibytes(q4Bytes)} of weights`]
     : ['a smaller model'];
+}
+
+function bytesAt(at: MemoryByContext['at'], contextLength: number): number {
+  try {
+    return totalOf(at(contextLength));
+  } catch (error) {
+    if (error instanceof ApiError && error.code === 'insufficient_memory') return Infinity;
+    throw error;
+  }
 }
