@@ -10,7 +10,7 @@ export interface SamplingParams {
   readonly topK: number;
   /** Drop candidates below this fraction of the best; 0 is off. */
   readonly minP: number;
-  /** Seed of the counter-based generator of this choice. Same model, request and seed: same tokens. */
+  /** Of the counter-based generators of all choices: choice c draws from stream c of it. Same model, request and seed: same tokens. */
   readonly seed: number;
 }
 

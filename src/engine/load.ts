@@ -34,6 +34,7 @@ export const loadEngine: LoadEngine = async (options, emit) => {
     maxSequences,
     maxBatchTokens,
     maxWaiting,
+    prefixCache: canRemember(model, options) ? { salt: kvCache } : undefined,
   });
   return {
     engine,
@@ -84,6 +85,11 @@ function planBackend(model: Model, { kvCache, maxSequences, maxBatchTokens }: Lo
   const kvBlocks = Math.min(maxSequences * blocksPerSequence, Math.max(blocksPerSequence, affordable));
   const limits = { tokens: maxBatchTokens, sequences: maxSequences, outputs: maxSequences, blocksPerSequence };
   return { weights, program, layers, kvLayers, kvCache, kvBlocks, limits };
+}
+
+/** A state that only exists at the end of a sequence cannot be taken over in its middle. */
+function canRemember({ states }: Model, { prefixCache = true }: LoadOptions): boolean {
+  return prefixCache && states.every(({ kind }) => kind === 'paged' || kind === 'window' || kind === 'sharedWith');
 }
 
 const bytesPerValue: Record<KvCacheType, number> = { f32: 4, f16: 2, q8_0: 34 / 32 };

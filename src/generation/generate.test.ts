@@ -46,16 +46,16 @@ class FakeEngine implements EngineHandle {
       this.cancelled++;
       this.events.fail(signal.reason);
     });
-    return { cachedTokens: 0, events: this.events };
+    return { cachedTokens: 0, events: this.events, cancel: () => undefined };
   }
 
   says(...pieces: readonly string[]): this {
-    for (const piece of pieces) this.events.push({ type: 'tokens', ids: [...Buffer.from(piece)] });
+    for (const piece of pieces) this.events.push({ type: 'tokens', choice: 0, ids: [...Buffer.from(piece)] });
     return this;
   }
 
   finishes(cause: 'stop_id' | 'length'): this {
-    this.events.push({ type: 'finished', cause });
+    this.events.push({ type: 'finished', choice: 0, cause });
     this.events.close();
     return this;
   }
@@ -132,7 +132,7 @@ void t.test('a turn: started, one text block, finished with exact usage', async 
 void t.test('half a character waits for its other half, and becomes U+FFFD at the end', async (t) => {
   const engine = new FakeEngine();
   const [a, b, c, d] = Buffer.from('😀');
-  for (const ids of [[a, b], [c], [d, a]]) engine.events.push({ type: 'tokens', ids });
+  for (const ids of [[a, b], [c], [d, a]]) engine.events.push({ type: 'tokens', choice: 0, ids });
   const events = await all(start(engine.finishes('length')));
   t.same(
     events.flatMap((event) => (event.type === 'delta' ? [event.text] : [])),
@@ -290,7 +290,7 @@ void t.test('law: any cut of the same tokens gives the same text, reason and usa
     const engine = new FakeEngine();
     let from = 0;
     for (const to of [...cuts, ids.length]) {
-      engine.events.push({ type: 'tokens', ids: ids.slice(from, to) });
+      engine.events.push({ type: 'tokens', choice: 0, ids: ids.slice(from, to) });
       from = to;
     }
     const events = await all(start(engine.finishes('stop_id'), { stop: ['sTOP', 'STOP'] }));

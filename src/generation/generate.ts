@@ -32,9 +32,9 @@ async function* generate(
   signal.addEventListener('abort', abort);
   try {
     const { cachedTokens, events } = await submit(request, ids, parts, run.signal);
-    const usage = (completionTokens: number): Usage => ({ promptTokens: ids.length, completionTokens, cachedTokens });
+    const usage = { promptTokens: ids.length, completionTokens: 0, cachedTokens };
     const { seed } = request.sampling;
-    yield { type: 'started', model: model.name, fingerprint: parts.fingerprint, seed, usage: usage(0) };
+    yield { type: 'started', model: model.name, fingerprint: parts.fingerprint, seed, usage };
     yield* follow(events, new ChoiceText(request, parts), usage);
   } finally {
     signal.removeEventListener('abort', abort);
@@ -46,10 +46,14 @@ async function* generate(
 async function* follow(
   engineEvents: AsyncIterable<EngineEvent>,
   text: ChoiceText,
-  usage: (completionTokens: number) => Usage,
+  { promptTokens, cachedTokens }: Usage,
 ): AsyncGenerator<GenerationEvent, void, void> {
   try {
     for await (const event of engineEvents) {
+      if (event.type === 'begun') {
+        ({ cachedTokens } = event);
+        continue;
+      }
       if (event.type === 'tokens') {
         yield* text.push(event.ids);
         if (text.stop === undefined) continue;
@@ -57,7 +61,8 @@ async function* follow(
       yield* text.end();
       const isCut = text.stop === undefined && event.type === 'finished' && event.cause === 'length';
       const reason = isCut ? 'length' : 'stop';
-      yield { type: 'finished', choice: 0, reason, stop: text.stop, usage: usage(text.tokens) };
+      const usage = { promptTokens, completionTokens: text.tokens, cachedTokens };
+      yield { type: 'finished', choice: 0, reason, stop: text.stop, usage };
       return;
     }
     invariant(false, 'a run ends with finished or with an error');
