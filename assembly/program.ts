@@ -6,11 +6,15 @@ import { RECORD_BYTES, Opcode, itemCount, word } from './record';
 import { embed } from './gather';
 import { rmsNorm } from './norm';
 import { quantize } from './quantize';
-import { linearFloat, linearPanels } from './matmul/linear';
+import { linearFloat, linearPanels, linearStored } from './matmul/linear';
 import { BF16, F16, F32 } from './matmul/float';
 import { Q4_0, Q4_1, Q5_0, Q5_1, Q8_0 } from './format/simple';
 import { Q4_K, Q5_K, Q6_K } from './format/k';
 import { U16, U32 } from './format/unpacked';
+import { Q2_K, Q3_K } from './unpack/k';
+import { IQ4_NL, IQ4_XS, MXFP4, NVFP4 } from './unpack/levels';
+import { IQ3_S, IQ3_XXS } from './unpack/lattice';
+import { TQ1_0, TQ2_0 } from './unpack/ternary';
 import { Bytes, Nibbles, Smalls } from './simd';
 import { add, addBias, gate, select } from './elementwise';
 import { rope } from './rope';
@@ -58,6 +62,16 @@ function execute(record: usize, batch: usize, from: u32, to: u32, scratch: usize
     case Opcode.LINEAR_Q4_K: linearPanels<Q4_K, Nibbles, U32>(record, batch, from, to, scratch); break;
     case Opcode.LINEAR_Q5_K: linearPanels<Q5_K, Smalls, U32>(record, batch, from, to, scratch); break;
     case Opcode.LINEAR_Q6_K: linearPanels<Q6_K, Smalls, U16>(record, batch, from, to, scratch); break;
+    case Opcode.LINEAR_Q2_K: linearStored<Q2_K, Nibbles, U16>(record, batch, from, to, scratch); break;
+    case Opcode.LINEAR_Q3_K: linearStored<Q3_K, Nibbles, U16>(record, batch, from, to, scratch); break;
+    case Opcode.LINEAR_IQ4_NL: linearStored<IQ4_NL, Bytes, U32>(record, batch, from, to, scratch); break;
+    case Opcode.LINEAR_IQ4_XS: linearStored<IQ4_XS, Bytes, U32>(record, batch, from, to, scratch); break;
+    case Opcode.LINEAR_IQ3_XXS: linearStored<IQ3_XXS, Smalls, U32>(record, batch, from, to, scratch); break;
+    case Opcode.LINEAR_IQ3_S: linearStored<IQ3_S, Smalls, U32>(record, batch, from, to, scratch); break;
+    case Opcode.LINEAR_MXFP4: linearStored<MXFP4, Smalls, U32>(record, batch, from, to, scratch); break;
+    case Opcode.LINEAR_NVFP4: linearStored<NVFP4, Smalls, U16>(record, batch, from, to, scratch); break;
+    case Opcode.LINEAR_TQ1_0: linearStored<TQ1_0, Nibbles, U32>(record, batch, from, to, scratch); break;
+    case Opcode.LINEAR_TQ2_0: linearStored<TQ2_0, Nibbles, U32>(record, batch, from, to, scratch); break;
     default: unreachable();
   }
 }

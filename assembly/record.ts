@@ -46,6 +46,16 @@ export namespace Opcode {
   export const LINEAR_Q4_K: u32 = 40;
   export const LINEAR_Q5_K: u32 = 41;
   export const LINEAR_Q6_K: u32 = 42;
+  export const LINEAR_Q2_K: u32 = 48;
+  export const LINEAR_Q3_K: u32 = 49;
+  export const LINEAR_IQ4_NL: u32 = 50;
+  export const LINEAR_IQ4_XS: u32 = 51;
+  export const LINEAR_IQ3_XXS: u32 = 52;
+  export const LINEAR_IQ3_S: u32 = 53;
+  export const LINEAR_MXFP4: u32 = 54;
+  export const LINEAR_NVFP4: u32 = 55;
+  export const LINEAR_TQ1_0: u32 = 56;
+  export const LINEAR_TQ2_0: u32 = 57;
 }
 
 // @ts-ignore: decorator

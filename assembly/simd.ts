@@ -94,7 +94,7 @@ export class Nibbles {
   }
 }
 
-/** Weights of 0..63: one i16 product (2 * 63 * 127 = 16002) is widened at once. */
+/** Weights of 0..127: one i16 product (2 * 127 * 127 = 32258) is widened at once. */
 @unmanaged
 export class Smalls {
   // @ts-ignore: decorator

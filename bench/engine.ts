@@ -1,8 +1,13 @@
 // Speed of the engine's arithmetic without server and sampling: one sequence, prompt in chunks, then greedy decoding.
 
+import { spawnSync } from 'node:child_process';
 import { cpus } from 'node:os';
+import { fileURLToPath } from 'node:url';
 import { blockTokens, type Batch, type Executor } from '../src/compute/backend.ts';
 import { createWasmBackend } from '../src/compute/wasm/backend.ts';
+import { silentLog } from '../src/core/log.ts';
+import type { KernelsBuild } from '../src/engine/messages.ts';
+import { Runtimes } from '../src/engine/runtime.ts';
 import { buildModel } from '../src/model/model.ts';
 import { openCheckpoint } from '../src/weights/gguf.ts';
 import { readArguments, UsageError } from './arguments.ts';
@@ -10,11 +15,20 @@ import { readArguments, UsageError } from './arguments.ts';
 const chunkTokens = 512;
 
 export async function benchEngine(args: readonly string[]): Promise<void> {
-  const options = readArguments(args, ['model', 'threads', 'prompt', 'gen', 'depth', 'kv-cache', 'kernels'], ['json']);
+  const options = readArguments(
+    args,
+    ['model', 'threads', 'prompt', 'gen', 'depth', 'kv-cache', 'kernels', 'engine-runtime'],
+    ['json'],
+  );
   const path = options.text('model');
   if (path === undefined) throw new UsageError('--model PATH is required');
   const kvCache = options.text('kv-cache') ?? 'f16';
   if (kvCache !== 'f32' && kvCache !== 'f16') throw new UsageError('--kv-cache takes f32 or f16');
+  const kernels = kernelsOf(options.text('kernels') ?? 'auto');
+  const runtimes = new Runtimes({ log: { ...silentLog, warn: (line) => process.stderr.write(`${line}\n`) } });
+  const runtime = options.text('engine-runtime') ?? 'auto';
+  const { execPath } = await runtimes.choose({ runtime, kernels, device: 'wasm' });
+  if (execPath !== process.execPath) return runAgain(execPath, args);
   const threads = options.count('threads', cpus().length);
   const prompt = options.count('prompt', 512);
   const generated = options.count('gen', 64);
@@ -23,7 +37,7 @@ export async function benchEngine(args: readonly string[]): Promise<void> {
 
   const started = performance.now();
   const model = buildModel(await openCheckpoint(path), { contextLength: positions });
-  const backend = createWasmBackend({ threads, kernels: options.text('kernels') ?? 'auto' });
+  const backend = createWasmBackend({ threads, kernels });
   const blocks = Math.ceil(positions / blockTokens);
   const executor = await backend.load(
     {
@@ -70,6 +84,21 @@ export async function benchEngine(args: readonly string[]): Promise<void> {
         .map(([key, value]) => `${key.padEnd(14)} ${value}\n`)
         .join(''),
     );
+}
+
+function kernelsOf(text: string): KernelsBuild | 'auto' {
+  if (text === 'auto' || text === 'strict' || text === 'rel16' || text === 'vnni') return text;
+  throw new UsageError('--kernels takes auto, strict, rel16 or vnni');
+}
+
+/** The same on another Node. */
+function runAgain(execPath: string, args: readonly string[]): void {
+  const script = fileURLToPath(new URL('./run.js', import.meta.url));
+  const { status, error } = spawnSync(execPath, [script, 'engine', ...args, '--engine-runtime', 'system'], {
+    stdio: 'inherit',
+  });
+  if (error !== undefined) throw error;
+  if (status !== 0) throw new Error(`${execPath} ended with code ${status}`);
 }
 
 async function timed(work: () => Promise<void>): Promise<number> {

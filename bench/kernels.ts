@@ -11,7 +11,10 @@ import { strideOf } from '../src/compute/wasm/scratch.ts';
 import type { DType } from '../src/tensor/dtype.ts';
 import { readArguments } from './arguments.ts';
 
-const dtypes: readonly DType[] = ['F32', 'F16', 'BF16', 'Q8_0', 'Q4_0', 'Q4_1', 'Q5_0', 'Q5_1', 'Q4_K', 'Q5_K', 'Q6_K'];
+const dtypes: readonly DType[] =
+  'F32 F16 BF16 Q8_0 Q4_0 Q4_1 Q5_0 Q5_1 Q4_K Q5_K Q6_K Q2_K Q3_K IQ4_NL IQ4_XS IQ3_XXS IQ3_S MXFP4 NVFP4 TQ1_0 TQ2_0'.split(
+    ' ',
+  ) as DType[];
 
 export async function benchKernels(args: readonly string[]): Promise<void> {
   const options = readArguments(args, ['rows', 'cols', 'tokens', 'seconds', 'kernels'], []);

@@ -48,12 +48,15 @@ void t.test('values of each kind', async (t) => {
       '--cors-origins',
       'https://app.example/,http://localhost:3000',
       '--transport',
-      'auto',
+      'uws',
     ],
   });
   t.match(c, { aliases: ['a', 'b'], contextLength: 4096, bodyLimitBytes: 1_572_864, shutdownTimeoutMs: 5000 });
-  t.match(c, { strictFields: true, corsOrigins: ['https://app.example', 'http://localhost:3000'], transport: 'http' });
+  t.match(c, { strictFields: true, corsOrigins: ['https://app.example', 'http://localhost:3000'], transport: 'uws' });
   t.same(config({ env: { TRAMONTANE_ALIAS: 'a, b' } }).aliases, ['a', 'b']);
+  t.equal(config({}).engineRuntime, 'auto');
+  t.equal(config({ args: ['--engine-runtime', 'system'] }).engineRuntime, 'system');
+  t.equal(config({ env: { TRAMONTANE_ENGINE_RUNTIME: '/opt/node' } }).engineRuntime, '/opt/node');
   t.equal(config({ env: { TRAMONTANE_STRICT_FIELDS: 'yes' } }).strictFields, true);
   t.equal(config({ env: { KEEP_ALIVE_INTERVAL: '100' } }).keepAliveMs, 100);
 });
@@ -80,6 +83,7 @@ void t.test('what is wrong is said, with what would be right', async (t) => {
       { env: { KEEP_ALIVE_INTERVAL: 'often' } },
       'KEEP_ALIVE_INTERVAL is "often": a whole number from 10 to 3600000 is wanted',
     ],
+    [{ args: ['--transport', 'quic'] }, '--transport is "quic": one of auto, uws, http is wanted'],
     [{ args: ['--device', 'tpu'] }, '--device is "tpu": one of wasm, reference is wanted'],
     [
       { args: ['--body-limit', '5 parsec'] },
@@ -90,9 +94,24 @@ void t.test('what is wrong is said, with what would be right', async (t) => {
   for (const [given, message] of cases) t.throws(() => command(given), { name: 'UsageError', message });
 });
 
+void t.test('many users at once: places, tokens of a pass, the prefix cache, the watchdog', async (t) => {
+  const { maxSequences, maxBatchTokens, prefixCache, watchdogMs } = config({});
+  t.same([maxSequences, maxBatchTokens, prefixCache, watchdogMs], [32, 512, true, 120_000]);
+  t.match(
+    config({ args: ['--max-seqs', '8', '--max-batched-tokens', '8', '--prefix-cache', 'off', '--watchdog', '0'] }),
+    {
+      maxSequences: 8,
+      maxBatchTokens: 8,
+      prefixCache: false,
+      watchdogMs: 0,
+    },
+  );
+  t.throws(() => config({ args: ['--max-batched-tokens', '31'] }), { message: /31 and --max-seqs 32/ });
+  t.throws(() => config({ args: ['--prefix-cache', 'yes'] }), { message: /one of on, off/ });
+});
+
 void t.test('what comes later is refused with what to use meanwhile', async (t) => {
   t.throws(() => command({ args: ['--device', 'gpu'] }), { message: /optional peer gpu\.js; use wasm$/ });
-  t.throws(() => command({ args: ['--transport', 'uws'] }), { message: /use auto$/ });
   t.throws(() => command({ args: ['--kv-cache', 'q8_0'] }), { message: /use f16 or f32$/ });
   t.equal(config({ args: ['--kv-cache', 'f16'] }).kvCache, 'f16');
 });

@@ -17,11 +17,18 @@ export interface Config {
   readonly kvCache: KvCacheType;
   readonly device: DeviceKind;
   readonly kernels: KernelsBuild | 'auto';
+  /** Path of a Node, `system` or `auto`. */
+  readonly engineRuntime: string;
   readonly threads: number;
+  readonly maxSequences: number;
+  readonly maxBatchTokens: number;
   readonly maxWaiting: number;
+  readonly prefixCache: boolean;
+  /** 0: off. */
+  readonly watchdogMs: number;
   readonly host: string;
   readonly port: number;
-  readonly transport: 'http';
+  readonly transport: TransportChoice;
   readonly allowedHosts: readonly string[];
   readonly corsOrigins: readonly string[];
   readonly bodyLimitBytes: number;
@@ -33,6 +40,9 @@ export interface Config {
   /** Whether a terminal may be coloured. */
   readonly color: boolean;
 }
+
+/** `auto`: uWebSockets.js where it loads, else `node:http`. */
+export type TransportChoice = 'auto' | 'uws' | 'http';
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
 
@@ -61,6 +71,12 @@ export function readCommand({ args, env, version, columns }: Invocation): Comman
   }
   const config = Object.fromEntries(rows.map(([key, flag]) => [key, readFlag(flag, values, env)]));
   if ((env['NO_COLOR'] ?? '') !== '' && !values.has('color')) config['color'] = false;
+  const { maxSequences, maxBatchTokens } = config as unknown as Config;
+  if (maxBatchTokens < maxSequences) {
+    throw new UsageError(
+      `--max-batched-tokens is ${maxBatchTokens} and --max-seqs ${maxSequences}: each sequence needs a token of every pass`,
+    );
+  }
   return { type: 'serve', config: Object.freeze(config) as unknown as Config };
 }
 
@@ -127,6 +143,14 @@ const flags: { readonly [K in keyof Config]: Flag<Config[K]> } = {
     parse: oneOf(['auto', 'strict', 'rel16', 'vnni']),
     fallback: () => 'auto',
   },
+  engineRuntime: {
+    name: 'engine-runtime',
+    group: 'Engine',
+    value: 'PATH',
+    text: "the Node that runs the engine: a path, system for this one, or auto for the package's own where it runs better kernels",
+    parse: nonEmpty,
+    fallback: () => 'auto',
+  },
   threads: {
     name: 'threads',
     group: 'Engine',
@@ -136,6 +160,22 @@ const flags: { readonly [K in keyof Config]: Flag<Config[K]> } = {
     fallback: physicalCores,
     fallbackText: 'physical cores',
   },
+  maxSequences: {
+    name: 'max-seqs',
+    group: 'Engine',
+    value: 'N',
+    text: 'sequences that are computed together; also the largest n of a request',
+    parse: integer(1, 1024),
+    fallback: () => 32,
+  },
+  maxBatchTokens: {
+    name: 'max-batched-tokens',
+    group: 'Engine',
+    value: 'N',
+    text: 'most tokens of one forward pass; long prompts are read in pieces, smaller ones while others are being answered',
+    parse: integer(1, 65_536),
+    fallback: () => 512,
+  },
   maxWaiting: {
     name: 'max-waiting',
     group: 'Engine',
@@ -143,6 +183,24 @@ const flags: { readonly [K in keyof Config]: Flag<Config[K]> } = {
     text: 'requests that may wait for their turn; further ones get 429',
     parse: integer(0, 100_000),
     fallback: () => 256,
+  },
+  prefixCache: {
+    name: 'prefix-cache',
+    group: 'Engine',
+    value: 'MODE',
+    text: 'on, or off: whether a prompt that begins like an earlier one of the same key takes over what was computed for that',
+    parse: (text) => oneOf(['on', 'off'])(text) === 'on',
+    fallback: () => true,
+    fallbackText: 'on',
+  },
+  watchdogMs: {
+    name: 'watchdog',
+    group: 'Engine',
+    value: 'SECONDS',
+    text: 'start an engine again that has work and ends no forward pass for so long; 0 never does',
+    parse: (text) => integer(0, 86_400)(text) * 1000,
+    fallback: () => 120_000,
+    fallbackText: '120',
   },
   host: {
     name: 'host',
@@ -166,13 +224,9 @@ const flags: { readonly [K in keyof Config]: Flag<Config[K]> } = {
     name: 'transport',
     group: 'Server',
     value: 'NAME',
-    text: "HTTP implementation: http (Node's own); auto is http",
-    parse: (text) => {
-      oneOf(['auto', 'http'], { uws: 'uWebSockets.js comes in a later release; use auto' })(text);
-      return 'http';
-    },
-    fallback: () => 'http',
-    fallbackText: 'auto',
+    text: "HTTP implementation: uws (uWebSockets.js), http (Node's own), or auto for uws where it loads",
+    parse: oneOf(['auto', 'uws', 'http']),
+    fallback: () => 'auto',
   },
   allowedHosts: {
     name: 'allowed-hosts',

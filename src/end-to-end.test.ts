@@ -1,7 +1,8 @@
 // The whole way with the real thing at every step: process, HTTP, engine process, bundled model; asked by OpenAI's own client.
 
 import OpenAI, { APIError, BadRequestError, InternalServerError, NotFoundError } from 'openai';
-import t from 'tap';
+import t, { type Test } from 'tap';
+import { loadUws } from './http/uws.ts';
 import { startServer, type ServerProcess } from './testing/server-process.ts';
 
 type Body = OpenAI.ChatCompletionCreateParamsNonStreaming;
@@ -19,6 +20,24 @@ function ask(text: string, more: Partial<Body> = {}): Body {
 const lengthy = `repeat: ${Array.from({ length: 14 }, (_, i) => `zab${i + 1} kora `).join('')}`;
 const slow = ['--device', 'reference'];
 
+type Start = (t: Test, args?: readonly string[]) => Promise<ServerProcess>;
+
+const uws = await loadUws();
+
+/** The test over each HTTP implementation. */
+function overEach(name: string, run: (t: Test, start: Start) => Promise<void>): void {
+  for (const transport of ['uws', 'http'] as const) {
+    const skip = transport === 'uws' && uws.module === undefined ? uws.reason : false;
+    void t.test(`${name} (--transport ${transport})`, { skip }, (t) =>
+      run(t, async (t, args = []) => {
+        const server = await startServer(t, ['--transport', transport, ...args]);
+        t.match(await server.line('ready'), { transport: transport === 'uws' ? 'uWebSockets.js' : 'node:http' });
+        return server;
+      }),
+    );
+  }
+}
+
 function clientOf({ url }: ServerProcess): OpenAI {
   return new OpenAI({ baseURL: `${url}/v1`, apiKey: 'not-used', maxRetries: 0 });
 }
@@ -29,8 +48,8 @@ async function streamed(client: OpenAI, body: Body): Promise<{ text: string; chu
   return { text: chunks.map(({ choices }) => choices[0]?.delta.content ?? '').join(''), chunks };
 }
 
-void t.test('a server with the bundled model', async (t) => {
-  const server = await startServer(t, ['--alias', 'tiny', '--ctx', '2048']);
+overEach('a server with the bundled model', async (t, start) => {
+  const server = await start(t, ['--alias', 'tiny', '--ctx', '2048']);
   const client = clientOf(server);
 
   await t.test('answers, and the stream says the same', async (t) => {
@@ -77,6 +96,55 @@ void t.test('a server with the bundled model', async (t) => {
     t.equal(together.system_fingerprint, alone.system_fingerprint);
   });
 
+  await t.test('n: several answers, of which the first is the one that one would be', async (t) => {
+    const body = ask('Tell me about Vienna and the sea', { temperature: 2, seed: 42, max_tokens: 24 });
+    const one = await client.chat.completions.create(body);
+    const three = await client.chat.completions.create({ ...body, n: 3 });
+    t.same(
+      three.choices.map(({ index }) => index),
+      [0, 1, 2],
+    );
+    t.same(three.choices[0], one.choices[0]);
+    t.equal(new Set(three.choices.map(({ message }) => message.content)).size, 3);
+    t.equal(three.usage?.prompt_tokens, one.usage?.prompt_tokens);
+    const texts = ['', '', ''];
+    const finished: number[] = [];
+    let usage: unknown;
+    const stream = await client.chat.completions.create({
+      ...body,
+      n: 3,
+      stream: true,
+      stream_options: { include_usage: true },
+    });
+    for await (const chunk of stream) {
+      ({ usage } = chunk);
+      for (const { index, delta, finish_reason } of chunk.choices) {
+        texts[index] += delta.content ?? '';
+        if (finish_reason !== null) finished.push(index);
+      }
+    }
+    t.same(
+      texts,
+      three.choices.map(({ message }) => message.content),
+    );
+    t.same(new Set(finished), new Set([0, 1, 2]));
+    t.equal(finished.length, 3, 'one finish each');
+    t.match(usage, { completion_tokens: three.usage?.completion_tokens });
+    const many = client.chat.completions.create({ ...body, n: 33 });
+    await t.rejects(many, { status: 400, param: 'n', code: 'too_many_choices', message: /33.*32.*--max-seqs/ });
+  });
+
+  await t.test('a prompt that was read before is counted as cached, and answered alike', async (t) => {
+    const body = ask(`repeat: ${'quiet blue lamp '.repeat(20)}`, { max_tokens: 8 });
+    const cold = await client.chat.completions.create(body);
+    t.equal(cold.usage?.prompt_tokens_details?.cached_tokens, 0);
+    const warm = await client.chat.completions.create(body);
+    const whole = Math.floor((Number(cold.usage?.prompt_tokens) - 1) / 64) * 64;
+    t.ok(whole >= 64, 'the prompt fills a block');
+    t.equal(warm.usage?.prompt_tokens_details?.cached_tokens, whole);
+    t.same(warm.choices, cold.choices);
+  });
+
   await t.test('names of models', async (t) => {
     const ids = (await client.models.list()).data.map(({ id }) => id);
     t.same(ids, ['default', model, 'tiny']);
@@ -117,7 +185,11 @@ void t.test('a server with the bundled model', async (t) => {
     });
 
     t.match(await failure(create(ask('Hi', { temperature: 3 }))), { status: 400, param: 'temperature' });
-    t.match(await failure(create(ask('Hi', { n: 2 }))), { status: 400, code: 'unsupported_parameter', param: 'n' });
+    t.match(await failure(create(ask('Hi', { logprobs: true }))), {
+      status: 400,
+      code: 'unsupported_parameter',
+      param: 'logprobs',
+    });
     t.match(await failure(create(ask('Hi', { max_tokens: 1, max_completion_tokens: 2 }))), { status: 400 });
   });
 
@@ -133,8 +205,8 @@ void t.test('a server with the bundled model', async (t) => {
   });
 });
 
-void t.test('a slow server, and what happens in mid-stream', async (t) => {
-  const server = await startServer(t, slow);
+overEach('a slow server, and what happens in mid-stream', async (t, start) => {
+  const server = await start(t, slow);
   const client = clientOf(server);
 
   await t.test('a caller who leaves stops the generation', async (t) => {
@@ -183,8 +255,8 @@ void t.test('a slow server, and what happens in mid-stream', async (t) => {
   });
 });
 
-void t.test('after the grace period running answers end with their error', async (t) => {
-  const server = await startServer(t, [...slow, '--shutdown-timeout', '0']);
+overEach('after the grace period running answers end with their error', async (t, start) => {
+  const server = await start(t, [...slow, '--shutdown-timeout', '0']);
   const stream = await clientOf(server).chat.completions.create({ ...ask(lengthy), stream: true });
   let seen = 0;
   const read = async (): Promise<void> => {
@@ -196,8 +268,8 @@ void t.test('after the grace period running answers end with their error', async
   t.equal(await server.exit, 0);
 });
 
-void t.test('a second Ctrl-C ends the server at once', async (t) => {
-  const server = await startServer(t, slow);
+overEach('a second Ctrl-C ends the server at once', async (t, start) => {
+  const server = await start(t, slow);
   const stream = await clientOf(server).chat.completions.create({ ...ask(lengthy), stream: true });
   const read = async (): Promise<void> => {
     for await (const chunk of stream) {
@@ -208,4 +280,8 @@ void t.test('a second Ctrl-C ends the server at once', async (t) => {
   };
   await t.rejects(read());
   t.equal(await server.exit, 130);
+  t.notOk(
+    server.log.some(({ msg }) => /assert|abort/i.test(msg)),
+    'nothing breaks on the way out',
+  );
 });

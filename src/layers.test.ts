@@ -20,6 +20,7 @@ const arrows: Record<string, readonly string[]> = {
   protocol: ['generated', 'core'],
   operations: ['protocol', 'generation', 'engine/messages', 'generated', 'core'],
   http: ['generated', 'core'],
+  pages: ['core'],
   generated: ['core'],
   inspect: ['*'],
   main: ['*'],
@@ -33,8 +34,12 @@ const packages: Record<string, readonly string[]> = {
   '@assemblyscript/loader': ['compute/wasm'],
   'fast-json-stringify': ['generated'],
   ajv: ['generated'],
+  'uWebSockets.js': ['http/uws', 'http/uws-exchange', 'http/uws-body'],
+  'uWebSockets.js-22': ['http/uws'],
+  'uWebSockets.js-24': ['http/uws'],
   pino: ['main'],
   'cli-progress': ['main'],
+  'swagger-ui-dist': ['pages'],
 };
 
 interface Import {
@@ -56,7 +61,7 @@ function importsOf(file: string): string[] {
   const text = readFileSync(file, 'utf8');
   const found: string[] = [];
   for (const match of text.matchAll(/(?:^|\n)\s*(?:import|export)\s[^'";]*?from\s*'([^']+)'/g)) found.push(match[1]);
-  for (const match of text.matchAll(/\bimport\(\s*'([^']+)'\s*\)/g)) found.push(match[1]);
+  for (const match of text.matchAll(/\bimport(?:\.meta\.resolve)?\(\s*'([^']+)'\s*\)/g)) found.push(match[1]);
   return found;
 }
 

@@ -1,5 +1,6 @@
 // From a file to everything between messages and text: the header's tokenizer and template here, the weights in an engine process.
 
+import { existsSync } from 'node:fs';
 import { totalmem } from 'node:os';
 import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -7,6 +8,7 @@ import type { Config } from './config.ts';
 import type { Log } from './core/log.ts';
 import { createEngineClient, type EngineClient, type EngineClientOptions } from './engine/client.ts';
 import type { LoadedModel } from './engine/messages.ts';
+import type { EngineRuntime, Runtimes } from './engine/runtime.ts';
 import { plain } from './generation/formats/plain.ts';
 import type { ModelParts } from './generation/models.ts';
 import { exitCodes, StartError } from './start-error.ts';
@@ -31,7 +33,13 @@ export interface LoadingModel {
   /** Hear its state; end it. There from the first moment. */
   readonly engine: EngineClient;
   /** Rejects with a message for the operator. */
-  readonly loaded: Promise<{ readonly parts: ModelParts; readonly info: LoadedModel }>;
+  readonly loaded: Promise<LoadedParts>;
+}
+
+export interface LoadedParts {
+  readonly parts: ModelParts;
+  readonly info: LoadedModel;
+  readonly runtime: EngineRuntime;
 }
 
 export interface LoadModelOptions {
@@ -39,6 +47,7 @@ export interface LoadModelOptions {
   readonly path: string;
   readonly config: Config;
   readonly log: Log;
+  readonly runtimes: Runtimes;
   readonly onProgress: EngineClientOptions['onProgress'];
   /** Aborted when nobody wants the model any more: then no engine is started. */
   readonly signal: AbortSignal;
@@ -46,31 +55,39 @@ export interface LoadModelOptions {
 
 export function loadModel({ onProgress, ...options }: LoadModelOptions): LoadingModel {
   const entry = fileURLToPath(new URL('./engine/host.js', import.meta.url));
-  const engine = createEngineClient({ entry, log: options.log, onProgress });
-  const load = async (): ReturnType<typeof start> => start(engine, await openCheckpoint(options.path), options);
+  const restart = { stuckMs: options.config.watchdogMs };
+  const engine = createEngineClient({ entry, log: options.log, restart, onProgress });
+  const load = async (): Promise<LoadedParts> => {
+    const [checkpoint, runtime] = await Promise.all([openCheckpoint(options.path), chooseRuntime(options)]);
+    return await start(engine, checkpoint, runtime, options);
+  };
   return { engine, loaded: load() };
 }
 
 async function start(
   engine: EngineClient,
   checkpoint: Checkpoint,
-  { path, config, log, signal }: Omit<LoadModelOptions, 'onProgress'>,
-): Promise<{ parts: ModelParts; info: LoadedModel }> {
+  runtime: EngineRuntime,
+  { path, config, log, signal }: Pick<LoadModelOptions, 'path' | 'config' | 'log' | 'signal'>,
+): Promise<LoadedParts> {
   checkMemory(checkpoint);
   const tokenizer = createTokenizer(checkpoint.metadata);
   const { template, warning } = readChatTemplate(checkpoint.metadata);
   if (warning !== undefined) log.warn(warning);
   signal.throwIfAborted();
-  const info = await engine.start({
+  const options = {
     path,
     device: config.device,
     kernels: config.kernels,
     threads: config.threads,
     contextLength: config.contextLength,
     kvCache: config.kvCache,
+    maxSequences: config.maxSequences,
+    maxBatchTokens: config.maxBatchTokens,
     maxWaiting: config.maxWaiting,
-    ...batching,
-  });
+    prefixCache: config.prefixCache,
+  };
+  const info = await engine.start(options, runtime.execPath);
   const { contextLength, trainedContextLength, fingerprint } = info;
   if (contextLength > trainedContextLength) {
     log.warn(
@@ -79,11 +96,33 @@ async function start(
     );
   }
   const longestToken = longestOf(tokenizer.vocabulary);
-  return { parts: { engine, tokenizer, template, format: plain, contextLength, fingerprint, longestToken }, info };
+  return {
+    parts: { engine, tokenizer, template, format: plain, contextLength, fingerprint, longestToken },
+    info,
+    runtime: taken(runtime, info),
+  };
 }
 
-/** Sequences that run together, and the tokens of one forward pass: enough for a person with several clients on one machine. */
-const batching = { maxSequences: 16, maxBatchTokens: 512 };
+/** What was chosen, or the server's own where the engine did not start on it. */
+function taken(runtime: EngineRuntime, { node }: LoadedModel): EngineRuntime {
+  if (node === `v${runtime.node}`) return runtime;
+  return { execPath: process.execPath, node: node.slice(1), why: `Node ${runtime.node} failed to start` };
+}
+
+/** A path without a file is a slip of the hand; one on which nothing starts is warned of. */
+async function chooseRuntime({
+  runtimes,
+  config,
+}: Pick<LoadModelOptions, 'runtimes' | 'config'>): Promise<EngineRuntime> {
+  const { engineRuntime: runtime, kernels, device } = config;
+  if (runtime === 'auto' || runtime === 'system' || existsSync(runtime)) {
+    return await runtimes.choose({ runtime, kernels, device });
+  }
+  throw new StartError(`--engine-runtime: there is no file ${runtime}`, {
+    remedy: 'give the path of a Node executable, or leave it out for the one that runs the best kernels',
+    exitCode: exitCodes.notFound,
+  });
+}
 
 /** A piece has one character for each byte, or for each character, of its text. */
 function longestOf(vocabulary: Vocabulary): number {

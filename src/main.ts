@@ -2,18 +2,20 @@
 // that probes hear that it is loading.
 
 import { existsSync, readFileSync } from 'node:fs';
+import { chooseTransport, type ChosenTransport } from './choose-transport.ts';
 import { readCommand, UsageError, type Config } from './config.ts';
 import type { Log } from './core/log.ts';
 import { physicalCores } from './cores.ts';
+import { Runtimes } from './engine/runtime.ts';
 import { document } from './generated/document.js';
 import { routes } from './generated/operations.ts';
 import { createGenerate } from './generation/generate.ts';
 import { Models, ServedModel } from './generation/models.ts';
-import { NodeTransport } from './http/node.ts';
 import { createServer, type HttpServer } from './http/server.ts';
 import { bundledModel, loadModel, modelName } from './load-model.ts';
 import { createLog } from './logger.ts';
 import { createOperations } from './operations/index.ts';
+import { docsPages } from './pages/docs.ts';
 import { stopOnSignals } from './signals.ts';
 import { cannotListen, exitCodes, noSuchModel, StartError } from './start-error.ts';
 import { createProgress, errorText, isLoopback, startScreen, type ScreenFacts } from './terminal.ts';
@@ -62,8 +64,9 @@ async function serve(config: Config, terminal: Terminal): Promise<number> {
   const log = createLog({ format: config.logFormat, level: config.logLevel, write });
   const freeBytes = process.availableMemory();
   const path = await findModel(config.model ?? bundledModel);
+  const chosen = await chooseTransport(config.transport, log);
   const served = new ServedModel(modelName(path), config.aliases, Math.floor(Date.now() / 1000));
-  const server = createHttpServer(config, new Models([served]), log);
+  const server = createHttpServer(config, new Models([served]), chosen, log);
   const url = await listen(server, config);
   log.debug('listening', { url });
 
@@ -73,6 +76,7 @@ async function serve(config: Config, terminal: Terminal): Promise<number> {
     path,
     config,
     log,
+    runtimes: new Runtimes({ log }),
     signal: unwanted.signal,
     onProgress: ({ phase, done, total }) => progress.update(phase, done, total),
   });
@@ -90,10 +94,12 @@ async function serve(config: Config, terminal: Terminal): Promise<number> {
     const readyMs = performance.now() - from;
     announce(config, terminal, log, {
       version,
-      transport: 'node:http',
+      transport: chosen.title,
+      transportReason: chosen.reason,
       name: served.name,
       aliases: served.aliases,
       model: model.info,
+      runtime: model.runtime,
       enginePid: engine.pid,
       freeBytes,
       cores: physicalCores(),
@@ -118,12 +124,13 @@ async function findModel(path: string): Promise<string> {
   return first;
 }
 
-function createHttpServer(config: Config, models: Models, log: Log): HttpServer {
+function createHttpServer(config: Config, models: Models, { transport }: ChosenTransport, log: Log): HttpServer {
   const system = { version, document, isStopping: () => server.isStopping };
   const server: HttpServer = createServer({
     routes,
+    pages: docsPages({ version }),
     operations: createOperations({ models, generate: createGenerate(models), system }),
-    transport: new NodeTransport({ log }),
+    transport,
     log,
     options: config,
   });
@@ -142,10 +149,18 @@ async function listen(server: HttpServer, { host, port }: Config): Promise<strin
 }
 
 function announce(config: Config, { color }: Terminal, log: Log, facts: ScreenFacts): void {
-  const { enginePid, readyMs, url } = facts;
+  const { enginePid, readyMs, transport, url } = facts;
   if (config.logFormat === 'json') {
     const { loadMs: _, ...model } = facts.model;
-    log.info('ready', { url, name: facts.name, enginePid, ...model, readyMs: Math.round(readyMs) });
+    log.info('ready', {
+      url,
+      transport,
+      name: facts.name,
+      enginePid,
+      ...model,
+      runtime: facts.runtime?.why,
+      readyMs: Math.round(readyMs),
+    });
   } else if (config.logLevel === 'info' || config.logLevel === 'debug') {
     process.stderr.write(startScreen(facts, { columns: widthOf(process.stderr), color }));
   }

@@ -5,6 +5,7 @@ import { createProgress, errorText, isLoopback, mebibytes, startScreen, type Scr
 const facts: ScreenFacts = {
   version: '0.1.0',
   transport: 'node:http',
+  transportReason: '--transport http',
   name: 'qwen3-0.6b-Q8_0',
   aliases: [],
   model: {
@@ -43,6 +44,7 @@ void t.test('the start-up screen, wide', async (t) => {
   memory   610 MiB weights + 896 MiB cache + 32 MiB scratch   of 18.1 GiB free
   kernels  strict (the only build of this release)
   threads  2 of 2 cores                       keys: none (loopback only)
+  http     node:http                          --transport http
 
   api      http://127.0.0.1:1234/v1
   spec     http://127.0.0.1:1234/openapi.json

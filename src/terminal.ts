@@ -3,6 +3,7 @@
 
 import cliProgress from 'cli-progress';
 import type { LoadedModel } from './engine/messages.ts';
+import type { EngineRuntime } from './engine/runtime.ts';
 
 export interface TerminalOptions {
   readonly write: (text: string) => void;
@@ -62,9 +63,12 @@ export function createProgress({ write, stream, now = () => performance.now() }:
 export interface ScreenFacts {
   readonly version: string;
   readonly transport: string;
+  readonly transportReason: string;
   readonly name: string;
   readonly aliases: readonly string[];
   readonly model: LoadedModel;
+  /** The Node that runs the engine; none: of no interest. */
+  readonly runtime?: Pick<EngineRuntime, 'node' | 'why'>;
   readonly enginePid: number | undefined;
   /** What the machine had free before the model was loaded. */
   readonly freeBytes: number;
@@ -94,19 +98,20 @@ export function startScreen(facts: ScreenFacts, { columns, color }: { columns: n
     `of ${mebibytes(facts.freeBytes)} free`,
   ];
   const names = facts.aliases.length > 0 ? `also ${facts.aliases.join(', ')}` : '';
-  const engineNode = model.node === process.version ? '' : `engine on Node ${model.node.replace(/^v/, '')}`;
   const body = '{"messages":[{"role":"user","content":"Hello"}]}';
   return [
     ...pair(`  ${paint(1, title)}`, title.length + 2, runtime, columns),
     ...row('model', `${facts.name} · ${model.quantization} · ${parameters(model.parameters)}`, trained),
     ...(names === '' ? [] : row('', names)),
     ...row('memory', memory[0], memory[1]),
-    ...row('kernels', model.kernels, engineNode),
+    ...row('kernels', model.kernels),
+    ...(facts.runtime === undefined ? [] : row('engine', `Node ${facts.runtime.node}`, facts.runtime.why)),
     ...row(
       'threads',
       `${model.threads} of ${facts.cores} cores`,
       `keys: none${isLoopback(facts.host) ? ' (loopback only)' : ''}`,
     ),
+    ...row('http', facts.transport, facts.transportReason),
     '',
     ...row('api', paint(4, `${url}/v1`)),
     ...row('spec', `${url}/openapi.json`),

@@ -12,7 +12,11 @@ export class U32 {
   // @ts-ignore: decorator
   @inline subs(): usize { return 1; }
   // @ts-ignore: decorator
-  @inline word(p: usize, sub: usize, g: usize, half: usize): v128 { return v128.load(p + (g << 5) + half); }
+  @inline shares(): bool { return false; }
+  // @ts-ignore: decorator
+  @inline raw(p: usize, sub: usize, high: usize, g: usize, half: usize): v128 { return v128.load(p + ((high + g) << 5) + half); }
+  // @ts-ignore: decorator
+  @inline word(raw: v128, p: usize, sub: usize, high: usize, g: usize, half: usize): v128 { return raw; }
   // @ts-ignore: decorator
   @inline scale(p: usize, sub: usize, part: usize, half: usize): v128 { return v128.load(p + half, 256); }
   // @ts-ignore: decorator
@@ -28,7 +32,11 @@ export class U16 {
   // @ts-ignore: decorator
   @inline subs(): usize { return 1; }
   // @ts-ignore: decorator
-  @inline word(p: usize, sub: usize, g: usize, half: usize): v128 { return v128.load(p + (g << 5) + half); }
+  @inline shares(): bool { return false; }
+  // @ts-ignore: decorator
+  @inline raw(p: usize, sub: usize, high: usize, g: usize, half: usize): v128 { return v128.load(p + ((high + g) << 5) + half); }
+  // @ts-ignore: decorator
+  @inline word(raw: v128, p: usize, sub: usize, high: usize, g: usize, half: usize): v128 { return raw; }
   // @ts-ignore: decorator
   @inline scale(p: usize, sub: usize, part: usize, half: usize): v128 { return v128.load(p + (part << 5) + half, 256); }
   // @ts-ignore: decorator

@@ -1,8 +1,18 @@
 // The document as it is served: spec/ with the null rule written out. An optional property of anything that a caller sends may also be
-// null, and null means that it was left out. Clients serialise empty fields that way, so no single field has to remember it.
+// null, and null means that it was left out. Clients serialise empty fields that way, so no single field has to remember it. And with the
+// notes of shared schemas at the properties that refer to them, so that a reader and the field plans find them there.
 
 import type { Document, Schema } from './schema.ts';
-import { bodySchema, children, jsonTypes, operationsOf, reachable, referredName, SpecError } from './schema.ts';
+import {
+  bodySchema,
+  children,
+  jsonTypes,
+  operationsOf,
+  reachable,
+  referredName,
+  resolve,
+  SpecError,
+} from './schema.ts';
 import { tagOf } from './unions.ts';
 
 /** A new document; the given one stays as it is. */
@@ -18,7 +28,9 @@ export function bundle(source: Document): Document {
   const changed = new Set<string>();
   const visit = (schema: Schema, name: string): void => {
     const { properties = {}, required } = schema;
-    for (const [key, property] of Object.entries(properties)) {
+    for (const [key, referring] of Object.entries(properties)) {
+      const property = withNotes(referring, source);
+      properties[key] = property;
       if (required?.includes(key) || acceptsNull(property, source)) continue;
       properties[key] = withNull(property);
       changed.add(name);
@@ -48,6 +60,13 @@ function responseSchemas(responses: object): Schema[] {
   return found;
 }
 
+/** What is said about a shared schema holds for each property that refers to it, unless the property says otherwise. */
+function withNotes(property: Schema, document: Document): Schema {
+  if (property.$ref === undefined) return property;
+  const said = Object.entries(resolve(property, document)).filter(([key]) => sharedNotes.has(key));
+  return { ...Object.fromEntries(said), ...property };
+}
+
 function acceptsNull(schema: Schema, document: Document): boolean {
   return jsonTypes(schema, document)?.has('null') ?? true;
 }
@@ -75,4 +94,6 @@ function wrapped(schema: Schema): Schema {
   return { ...Object.fromEntries(outside), anyOf: [Object.fromEntries(inside), { type: 'null' }] };
 }
 
-const propertyNotes = new Set('description deprecated default x-support x-accepts x-reason x-expects'.split(' '));
+const sharedNotes = new Set('description deprecated default x-accepts x-reason'.split(' '));
+
+const propertyNotes = new Set([...sharedNotes, 'x-support', 'x-expects']);

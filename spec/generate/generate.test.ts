@@ -160,6 +160,22 @@ void t.test('null is added to whatever a caller may leave out, and to nothing el
   t.throws(() => bundle(read({ 'schemas/things.yaml': shared })), { message: /Order: is sent and answered/ });
 });
 
+void t.test('what is said about a shared schema holds for the properties that refer to it', async (t) => {
+  const Colour =
+    'Colour: { type: string, enum: [red, blue], description: Of paint., default: red, x-reason: Paint it. }';
+  const refer = (more: string): Schema | undefined => {
+    const property = `colour: { $ref: '#/components/schemas/Colour', x-support: refused${more} }`;
+    const text = schemas.replace(/colour: .*/, property);
+    return bundle(read({ 'schemas/things.yaml': `${text}${Colour}\n` })).components.schemas['Order'].properties?.[
+      'colour'
+    ];
+  };
+  const anyOf = [{ $ref: '#/components/schemas/Colour' }, { type: 'null' }];
+  const notes = { description: 'Of paint.', default: 'red', 'x-reason': 'Paint it.', 'x-support': 'refused' };
+  t.same(refer(''), { ...notes, anyOf });
+  t.same(refer(', default: blue'), { ...notes, default: 'blue', anyOf }, 'unless the property says otherwise');
+});
+
 void t.test('every form of schema has a form that takes null', async (t) => {
   const ref = '#/components/schemas/X';
   const pairs: [Schema, Schema][] = [
@@ -348,6 +364,16 @@ void t.test('serializers write what the spec names, and nothing else', async (t)
   });
   const union: Schema = { anyOf: [{ type: 'string' }, { type: 'number' }] };
   t.throws(() => serializerCode({ a: union }, noSchemas), { message: /"X or null"/ });
+});
+
+void t.test('types side by side are written as what they are', async (t) => {
+  const id: Schema = { type: 'integer' };
+  const piece: Schema = { type: ['string', 'array'], items: id };
+  const mixed: Schema = { type: ['integer', 'object'], required: ['id', 'piece'], properties: { id, piece } };
+  const list: Schema = { type: 'object', properties: { list: { type: ['array', 'null'], items: mixed } } };
+  const { write } = await load(t, serializerCode({ write: list }, noSchemas));
+  const values = [{ list: [1, { id: 2, piece: 'a' }, { id: 3, piece: [4, 5] }] }, { list: null }, { list: [] }];
+  for (const value of values) t.equal(write(value), JSON.stringify(value));
 });
 
 void t.test('field plans know what is done with each field', async (t) => {

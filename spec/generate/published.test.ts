@@ -16,6 +16,7 @@ const samples = new Samples(schemas);
 
 const byId = Object.fromEntries(routes.map((route) => [route.operationId, route])) as Record<string, Route>;
 const chat = byId['createChatCompletion'];
+const completion = byId['createCompletion'];
 
 interface Published {
   readonly ajv: Ajv2020;
@@ -46,7 +47,7 @@ function takesAll(
   t: Test,
   { ajv, samples, schemas }: Published,
   name: string,
-  refusedOnPurpose: readonly RegExp[],
+  { route = chat, refusedOnPurpose }: { readonly route?: Route; readonly refusedOnPurpose: readonly RegExp[] },
 ): number {
   const theirs = ajv.getSchema(`/doc#/components/schemas/${name}`);
   if (theirs === undefined) throw new Error(`no schema ${name}`);
@@ -54,11 +55,12 @@ function takesAll(
   let tried = 0;
   for (const [key, property] of Object.entries(properties)) {
     for (const value of samples.some(property, 2)) {
-      const body = { model: 'a', messages: [{ role: 'user', content: 'Hello' }], [key]: value };
+      const subject = route === chat ? { messages: [{ role: 'user', content: 'Hello' }] } : { prompt: 'Hello' };
+      const body = { model: 'a', ...subject, [key]: value };
       const text = JSON.stringify({ [key]: value });
       if (theirs(body) !== true || refusedOnPurpose.some((pattern) => pattern.test(text))) continue;
       tried++;
-      const violation = chat.body?.validate(body);
+      const violation = route.body?.validate(body);
       if (violation !== undefined) t.fail(text, { violation });
     }
   }
@@ -71,13 +73,13 @@ void t.test("we take what OpenAI's published chat schema takes", async (t) => {
   const known = samples.resolve(schemas['ChatCompletionRequest']).properties ?? {};
   const { properties = {} } = openai.samples.resolve(openai.schemas['CreateChatCompletionRequest']);
   for (const key of Object.keys(properties)) t.ok(known[key], `${key} is known`);
-  t.ok(takesAll(t, openai, 'CreateChatCompletionRequest', []) > 300);
+  t.ok(takesAll(t, openai, 'CreateChatCompletionRequest', { refusedOnPurpose: [] }) > 300);
 });
 
 void t.test("we take what mistral.rs' published chat schema takes", async (t) => {
   const mistral = published(t, 'mistralrs-0.9.2');
   if (mistral === undefined) return;
-  const refused = [
+  const refusedOnPurpose = [
     // An unknown policy, or nobody to answer.
     /_permission":"text"|^\{"messages":\[\]\}$/,
     // Nothing to generate, or no answer at all, is a mistake of the caller.
@@ -85,7 +87,24 @@ void t.test("we take what mistral.rs' published chat schema takes", async (t) =>
     // Parts have a type or a text; a map of other things would be dropped unseen.
     /"content":\[\{("key"|\})/,
   ];
-  t.ok(takesAll(t, mistral, 'ChatCompletionRequest', refused) > 100);
+  t.ok(takesAll(t, mistral, 'ChatCompletionRequest', { refusedOnPurpose }) > 100);
+});
+
+void t.test('we take what their schemas of text completions take, and know their fields', async (t) => {
+  const known = samples.resolve(schemas['CompletionRequest']).properties ?? {};
+  const theirs = [
+    ['openai-2.3.0-scope', 'CreateCompletionRequest'],
+    ['mistralrs-0.9.2', 'CompletionRequest'],
+  ];
+  // No prompt at all, and no choice at all, are mistakes of the caller.
+  const refusedOnPurpose = [/^\{"prompt":\[\]\}$/, /^\{"n":0\}$/];
+  for (const [file, name] of theirs) {
+    const document = published(t, file);
+    if (document === undefined) return;
+    const { properties = {} } = document.samples.resolve(document.schemas[name]);
+    for (const key of Object.keys(properties)) t.ok(known[key], `${key} of ${name} is known`);
+    t.ok(takesAll(t, document, name, { route: completion, refusedOnPurpose }) > 30);
+  }
 });
 
 /** `choices[].message.role` for each property of each object in a schema: whether it is required. */
@@ -109,6 +128,7 @@ void t.test("our answers hold every key that OpenAI's require, and validate agai
   const pairs: [string, string, (value: unknown) => string][] = [
     ['ChatCompletion', 'CreateChatCompletionResponse', chat.serialize],
     ['ChatCompletionChunk', 'CreateChatCompletionStreamResponse', chat.stream?.serialize ?? String],
+    ['Completion', 'CreateCompletionResponse', completion.serialize],
     ['Model', 'Model', byId['retrieveModel'].serialize],
     ['ModelList', 'ListModelsResponse', byId['listModels'].serialize],
     ['ErrorEnvelope', 'ErrorResponse', JSON.stringify],

@@ -2,7 +2,7 @@
 // required one throws.
 
 import build from 'fast-json-stringify';
-import type { Document, Schema } from './schema.ts';
+import type { Document, JsonType, Schema } from './schema.ts';
 import { isNull, referredName, resolve, SpecError } from './schema.ts';
 
 /** `schemas`: export name -> schema. Result: an ES module of functions `value => JSON text`. */
@@ -50,7 +50,7 @@ function inline(schema: Schema, document: Document, path: readonly string[]): Sc
   const { type, const: constant, enum: values, required, properties, items, additionalProperties } = schema;
   const inner = (child: Schema): Schema => inline(child, document, path);
   return {
-    ...(type !== undefined && { type }),
+    ...(type !== undefined && { type: ordered(type) }),
     ...(constant !== undefined && { const: constant }),
     ...(values !== undefined && type === undefined && { enum: values }),
     ...(required !== undefined && { required }),
@@ -63,4 +63,10 @@ function inline(schema: Schema, document: Document, path: readonly string[]): Sc
         typeof additionalProperties === 'object' ? inner(additionalProperties) : additionalProperties,
     }),
   };
+}
+
+/** The library tries types in this order, and takes objects and lists for strings, too. */
+function ordered(type: JsonType | JsonType[]): JsonType | JsonType[] {
+  if (!Array.isArray(type)) return type;
+  return [...type.filter((each) => each !== 'string'), ...type.filter((each) => each === 'string')];
 }

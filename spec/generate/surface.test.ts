@@ -165,6 +165,66 @@ void t.test('what is wrong with a chat request is said once, with its place', as
   for (const [body, param, expected] of cases) t.strictSame(check(body), { param, message: expected });
 });
 
+void t.test('a text completion is accepted in all its forms, and what is wrong is said once', async (t) => {
+  const validate = route('createCompletion').body?.validate;
+  const accepted: unknown[] = [
+    { prompt: 'a' },
+    { prompt: '' },
+    { prompt: null },
+    { prompt: ['a', ''] },
+    { prompt: [1, 2] },
+    { prompt: [[1], [2, 3]] },
+    { prompt: 'a', max_tokens: 0, suffix: '', best_of: 1, logprobs: null, echo: true, unknown_field: 1 },
+    { prompt: 'a', stop: ['b'], stream: true, stream_options: { include_usage: true }, seed: 1, top_k: -1 },
+  ];
+  for (const body of accepted) t.equal(validate?.(body), undefined, JSON.stringify(body));
+  const forms = 'a string, a list of strings, a list of token ids, or a list of lists of token ids';
+  const entries = 'a string, a token id or a list of token ids';
+  const cases: [unknown, string, string][] = [
+    [{}, 'prompt', `prompt is required: ${forms}.`],
+    [{ messages: 'Hi' }, 'prompt', `prompt is required: ${forms}.`],
+    [{ prompt: 7 }, 'prompt', `prompt must be ${forms}.`],
+    [{ prompt: [] }, 'prompt', `prompt must be ${forms}.`],
+    [{ prompt: ['a', 1.5] }, 'prompt[1]', `prompt[1] must be ${entries}.`],
+    [{ prompt: [1, -1] }, 'prompt[1]', 'prompt[1] must be a token id (an integer of at least 0).'],
+    [{ prompt: [[1], []] }, 'prompt[1]', 'prompt[1] must be a non-empty list of at most 1048576 token ids.'],
+    [{ prompt: [[1, 'a']] }, 'prompt[0][1]', 'prompt[0][1] must be a token id (an integer of at least 0).'],
+    [{ prompt: 'a', max_tokens: -1 }, 'max_tokens', 'max_tokens must be an integer of at least 0.'],
+    [{ prompt: 'a', logprobs: 6 }, 'logprobs', 'logprobs must be an integer between 0 and 5.'],
+    [{ prompt: 'a', echo: 'yes' }, 'echo', 'echo must be true or false.'],
+  ];
+  for (const [body, param, message] of cases) t.strictSame(validate?.(body), { param, message });
+});
+
+void t.test('requests for tokens and templates', async (t) => {
+  const check = (operationId: string, body: unknown): unknown => route(operationId).body?.validate(body);
+  t.equal(
+    check('tokenize', { content: 'a', add_special: false, with_pieces: true }),
+    undefined,
+    "llama.cpp's spelling",
+  );
+  t.equal(
+    check('tokenize', { model: 'm', prompt: 'a', add_special_tokens: true, return_token_strs: true }),
+    undefined,
+    "vLLM's",
+  );
+  t.equal(check('tokenize', { messages: [user], tools: [{ type: 'function', function: { name: 'f' } }] }), undefined);
+  t.equal(check('detokenize', { tokens: [] }), undefined);
+  t.equal(check('applyTemplate', { messages: [user], chat_template_kwargs: { a: [1] } }), undefined);
+  t.match(check('tokenize', { content: 'x'.repeat(262_145) }), {
+    param: 'content',
+    message: /at most 262144 characters/,
+  });
+  t.match(check('tokenize', { content: 7 }), { param: 'content' });
+  t.match(check('detokenize', {}), { param: 'tokens', message: /list of at most 1048576 token ids/ });
+  t.match(check('detokenize', { tokens: ['a'] }), { param: 'tokens[0]' });
+  t.match(check('applyTemplate', { messages: [user], tools: [{ type: 'x', function: { name: 'f' } }] }), {
+    param: 'tools[0].type',
+    message: 'tools[0].type must be "function".',
+  });
+  t.match(check('applyTemplate', { messages: [user], tools: [{ function: {} }] }), { param: 'tools[0].function.name' });
+});
+
 /** Calls back with each property in a body schema, and a function that makes a body with a value in its place. */
 function eachProperty(
   schema: AnySchema,
@@ -277,17 +337,33 @@ void t.test('what is honoured in this release is what the plan says', async (t) 
       .sort();
   t.strictSame(
     by('honoured'),
-    'max_completion_tokens max_tokens messages min_p model seed stop stream stream_options temperature top_k top_p'.split(
+    'max_completion_tokens max_tokens messages min_p model n seed stop stream stream_options temperature top_k top_p'.split(
       ' ',
     ),
   );
   t.match(by('echoed'), ['agent_permission', 'code_execution_permission']);
-  for (const key of 'metadata store user service_tier parallel_tool_calls safety_identifier prompt_cache_key'.split(
+  for (const key of 'metadata store user service_tier parallel_tool_calls safety_identifier prompt_cache_key verbosity'.split(
     ' ',
   )) {
     t.equal(plan.fields[key].support, 'echoed', key);
   }
-  t.match(plan.fields['n'], { support: 'refused', accepts: [1], reason: /\.$/ });
+  const text = route('createCompletion').body?.fields as FieldPlan & { kind: 'object' };
+  t.strictSame(
+    Object.keys(text.fields)
+      .filter((key) => text.fields[key].support === 'honoured')
+      .sort(),
+    'echo max_completion_tokens max_tokens min_p model n prompt seed stop stream stream_options temperature top_k top_p'.split(
+      ' ',
+    ),
+  );
+  t.match(text.fields['best_of'], { support: 'refused', accepts: [1, 0] });
+  t.match(text.fields['temperature'], { support: 'honoured' });
+  t.match(
+    text.fields['presence_penalty'],
+    { support: 'refused', accepts: [0], reason: /\.$/ },
+    'notes of a shared schema',
+  );
+  t.match(plan.fields['logprobs'], { support: 'refused', accepts: [false], reason: /\.$/ });
   t.match(plan.fields['tool_choice'], { accepts: ['none', 'auto'] });
   t.match(plan.fields['response_format'], { accepts: [{ type: 'text' }] });
 });
@@ -300,4 +376,12 @@ void t.test('every field of the seeds and of the published chat API is known', a
     'model n presence_penalty reasoning_effort repetition_penalty response_format session_id stop stream temperature tool_choice tools ' +
     'top_k top_logprobs top_p truncate_sequence web_search_options seed user stream_options metadata service_tier parallel_tool_calls store';
   for (const key of seeds.split(' ')) t.ok(plan.fields[key], key);
+});
+
+void t.test('fields of chat alone are unknown to text completions, so that they are reported', async (t) => {
+  const plan = route('createCompletion').body?.fields as FieldPlan & { kind: 'object' };
+  const chatOnly =
+    'messages enable_thinking reasoning_effort enable_code_execution enable_shell agent_permission code_execution_permission ' +
+    'max_tool_rounds session_id files web_search_options response_format verbosity';
+  for (const key of chatOnly.split(' ')) t.notOk(plan.fields[key], key);
 });

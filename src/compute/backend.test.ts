@@ -1,14 +1,14 @@
 // The contract suite of the backends: small seeded cases per operation, their results computed here by plain loops in float64.
 // A backend joins by one row in `backends`.
 
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Test } from 'tap';
 import t from 'tap';
-import { dequantize } from '../tensor/dequantize.ts';
-import type { WritableDType } from '../tensor/quantize.ts';
-import { quantize } from '../tensor/quantize.ts';
+import { dtypes } from '../tensor/dtype.ts';
+import { randoms } from '../testing/random.ts';
+import { storedCols, storedMatrices } from '../testing/stored-blocks.ts';
 import type { Backend, BackendPlan, Batch, Executor, KvLayer } from './backend.ts';
 import type { Activation, Weight } from './ops.ts';
 import { Ops } from './ops.ts';
@@ -147,37 +147,54 @@ async function linearCases(t: Test, contestant: Contestant): Promise<void> {
 async function storedTypeCases(t: Test, contestant: Contestant): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'backend-'));
   t.teardown(() => rmSync(folder, { recursive: true }));
-  const types: readonly WritableDType[] = ['F32', 'F16', 'Q8_0', 'Q4_0'];
-  for (const dtype of types) {
-    const [rows, cols, tokens] = [13, 64, 5];
-    const stored = quantize(dtype, randoms(rows * cols, 11));
-    const file = join(folder, dtype);
-    const offset = 96;
-    writeFileSync(file, Buffer.concat([Buffer.alloc(offset, 0xff), stored, Buffer.alloc(7, 0xff)]));
-    const source = { type: 'file', file, offset, bytes: stored.length } as const;
-    const exact = dequantize(dtype, stored, rows * cols);
-    const x = randoms(rows * cols, 12);
-    const spec = { name: dtype, kind: 'matrix', dtype, rows, cols, layer: 0, source } as const;
-    const ids = integers(tokens, rows, 1);
+  const ownRows = 13;
+  const lookUp = (ops: Ops, tables: readonly Weight[]): Activation =>
+    tables.map((table) => ops.embed(table)).reduce((sum, x) => ops.add(sum, x));
 
-    const products = await load(contestant, (ops) =>
-      ops.select(ops.linear(ops.embed(matrix(ops, 'x', rows, cols, x)), ops.weight(spec))),
-    );
-    const multiplied = ids.flatMap((id) => product(exact, x.subarray(id * cols, (id + 1) * cols)));
-    const tolerance = dtype.startsWith('F') ? contestant.tolerance : contestant.quantisedTolerance;
-    near(t, await products.forward(batchOf([{ start: 0, ids }])), multiplied, tolerance, `${dtype} product`);
-    t.ok(products.memory.weightBytes >= stored.length + x.byteLength, 'the memory plan counts all weights');
-    await products.close();
-
-    // Tied embeddings: one weight, looked up and multiplied.
-    const tied = await load(contestant, (ops) => {
-      const table = ops.weight(spec);
-      return ops.linear(ops.select(ops.embed(table)), table);
-    });
-    const wanted = ids.flatMap((id) => product(exact, exact.subarray(id * cols, (id + 1) * cols)));
-    near(t, await tied.forward(batchOf([{ start: 0, ids }])), wanted, tolerance, `${dtype} tied`);
-    await tied.close();
+  const wild = storedMatrices(folder, ownRows, 'wild');
+  const lookups = await load(contestant, (ops) =>
+    ops.select(
+      lookUp(
+        ops,
+        wild.map(({ spec }) => ops.weight(spec)),
+      ),
+    ),
+  );
+  for (const { dtype, first, exact } of wild) {
+    const ids = Array.from({ length: ownRows }, (_, row) => first + row);
+    const found = await lookups.forward(batchOf([{ start: 0, ids }]));
+    const wrong = found.findIndex((value, i) => value !== exact[i]);
+    t.equal(wrong, -1, `${dtype} rows are looked up exactly`);
   }
+  await lookups.close();
+
+  // Tied embeddings: one weight, looked up and multiplied.
+  const mild = storedMatrices(folder, ownRows, 'mild');
+  const tied = await load(contestant, (ops) => {
+    const tables = mild.map(({ spec }) => ops.weight(spec));
+    const x = ops.select(lookUp(ops, tables));
+    return tables.map((table) => ops.linear(x, table)).reduce((sum, y) => ops.add(sum, y));
+  });
+  const stored = mild.reduce((sum, { spec }) => sum + (spec.source.type === 'file' ? spec.source.bytes : 0), 0);
+  t.ok(tied.memory.weightBytes >= stored, 'the memory plan counts all weights');
+  const rows = mild.length * ownRows;
+  for (const tokens of [3, 17]) {
+    const ids = integers(tokens, rows, tokens);
+    const found = await tied.forward(batchOf([{ start: 0, ids }]));
+    const inputs = ids.map((id) => {
+      const { exact, first } = mild[Math.floor(id / ownRows)];
+      return exact.subarray((id - first) * storedCols, (id - first + 1) * storedCols);
+    });
+    for (const { dtype, first, exact } of mild) {
+      const own = inputs.flatMap((_, token) => [
+        ...found.subarray(token * rows + first, token * rows + first + ownRows),
+      ]);
+      const wanted = inputs.flatMap((x) => product(exact, x));
+      const tolerance = dtypes[dtype].elements === 1 ? contestant.tolerance : contestant.quantisedTolerance;
+      near(t, own, wanted, tolerance, `${dtype} product of ${tokens} tokens`);
+    }
+  }
+  await tied.close();
 }
 
 async function normCases(t: Test, contestant: Contestant): Promise<void> {
@@ -479,17 +496,6 @@ function near(t: Test, found: ArrayLike<number>, wanted: ArrayLike<number>, tole
 function sameBits(a: Float32Array, b: Float32Array): boolean {
   const [x, y] = [a, b].map((values) => new Uint32Array(values.buffer, values.byteOffset, values.length));
   return x.length === y.length && x.every((bits, i) => bits === y[i]);
-}
-
-/** Seeded values in -scale .. scale (mulberry32). */
-function randoms(count: number, seed: number, scale = 1): Float32Array {
-  let state = seed;
-  return Float32Array.from({ length: count }, () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let x = Math.imul(state ^ (state >>> 15), state | 1);
-    x ^= x + Math.imul(x ^ (x >>> 7), x | 61);
-    return (((x ^ (x >>> 14)) >>> 0) / 2 ** 31 - 1) * scale;
-  });
 }
 
 function integers(count: number, below: number, seed: number): number[] {

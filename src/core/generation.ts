@@ -4,17 +4,34 @@ import type { Failure } from './errors.ts';
 import type { Message, Tool, ToolChoice } from './message.ts';
 import type { Constraint, SamplingParams } from './sampling.ts';
 
-export type Prompt =
-  | {
-      readonly type: 'chat';
-      readonly messages: readonly Message[];
-      readonly tools: readonly Tool[];
-      readonly toolChoice: ToolChoice;
-      /** Further variables for the chat template (`chat_template_kwargs`, `enable_thinking`, ...). */
-      readonly template: Readonly<Record<string, unknown>>;
-    }
-  | { readonly type: 'text'; readonly text: string }
-  | { readonly type: 'tokens'; readonly ids: readonly number[] };
+export type Prompt = ChatPrompt | TextPrompt | TokenPrompt;
+
+export interface ChatPrompt {
+  readonly type: 'chat';
+  readonly messages: readonly Message[];
+  readonly tools: readonly Tool[];
+  readonly toolChoice: ToolChoice;
+  /** Further variables for the chat template (`chat_template_kwargs`, `enable_thinking`, ...). */
+  readonly template: Readonly<Record<string, unknown>>;
+  /** Whether the model's turn is opened; it is unless this says no. */
+  readonly opensTurn?: boolean | undefined;
+}
+
+/** Raw text: special tokens may be written out in it, no template is applied. */
+export interface TextPrompt {
+  readonly type: 'text';
+  /** Empty: the beginning of a new document. */
+  readonly text: string;
+  /** Where it stands in the request, for errors: `prompt`, `prompt[3]`. */
+  readonly param: string;
+}
+
+/** Ids that go to the model as they are. */
+export interface TokenPrompt {
+  readonly type: 'tokens';
+  readonly ids: readonly number[];
+  readonly param: string;
+}
 
 export type Pooling = 'none' | 'mean' | 'cls' | 'last' | 'rank';
 
@@ -37,6 +54,8 @@ export interface GenerationRequest {
   readonly maxTokens: number | undefined;
   /** How many independent continuations. */
   readonly choices: number;
+  /** Whether events tell the prompt as text, too. */
+  readonly echo?: boolean | undefined;
   /** Alternatives per token; `undefined` is no log probabilities at all. */
   readonly logprobs?: number | undefined;
   /** Drop the oldest prompt tokens instead of refusing a prompt that is too long. */
@@ -68,6 +87,8 @@ export type GenerationEvent =
       readonly seed: number;
       readonly usage: Usage;
     }
+  /** Only with `echo`, before anything else of its choice. */
+  | { readonly type: 'prompt'; readonly choice: number; readonly text: string }
   | { readonly type: 'block_start'; readonly choice: number; readonly block: number; readonly kind: BlockKind }
   | { readonly type: 'delta'; readonly choice: number; readonly block: number; readonly text: string }
   | { readonly type: 'block_end'; readonly choice: number; readonly block: number }

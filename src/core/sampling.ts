@@ -14,6 +14,15 @@ export interface SamplingParams {
   readonly seed: number;
 }
 
+/**
+ * The seed of one of several prompts of a request: `seed + index`, so that each is answered as a request of its own with that seed
+ * is. Beyond 2^53, where neighbours cannot be told apart, the upper digits go.
+ */
+export function seedOfPrompt(seed: number, index: number): number {
+  if (index === 0) return seed;
+  return Number.isSafeInteger(seed + index) ? seed + index : (seed % 2 ** 52) + index;
+}
+
 /** The text that, once written, makes a grammar apply (for example the opening of a tool call). */
 export interface Trigger {
   readonly text: string;

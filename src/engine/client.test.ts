@@ -2,7 +2,7 @@
 
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -443,9 +443,47 @@ void t.test('a process that dies while loading, or cannot be started, fails the 
   crashing.script({ load: 'crash' });
   await t.rejects(crashing.client.start(crashing.load), /died while it loaded the model: it exited with code 3/);
   t.equal(crashing.client.state, 'failed');
-  const missing = await bench(t, { execPath: join(tmpdir(), 'no-such-node') });
-  await t.rejects(missing.client.start(missing.load), /could not be started/);
-  t.equal(missing.client.state, 'failed');
+});
+
+void t.test('a runtime on which the engine does not start is replaced by the own Node, with a warning', async (t) => {
+  const folder = t.testdir({ mute: '#!/bin/sh\nexit 7\n' });
+  chmodSync(join(folder, 'mute'), 0o755);
+  for (const [name, reason] of [
+    ['no-such-node', /could not be started/],
+    ['mute', /exited with code 7/],
+  ] as const) {
+    const warnings: string[] = [];
+    const warn = (line: string, fields?: object): void => {
+      warnings.push(`${line} ${JSON.stringify(fields)}`);
+    };
+    const log: Log = { ...silentLog, warn, with: () => silentLog };
+    const { client, load, states, reaches } = await bench(t, { log });
+    const model = await client.start(load, join(folder, name));
+    t.equal(model.node, process.version);
+    t.same(states, ['loading', 'ready']);
+    t.equal(warnings.length, 1);
+    t.match(warnings[0], reason);
+    process.kill(client.pid as number, 'SIGKILL');
+    await reaches('restarting');
+    const { cause } = await collect((await client.submit('a', fakeRequest([1]), never)).events);
+    t.equal(cause, 'length', 'a restart stays there');
+    t.equal(warnings.length, 1);
+  }
+});
+
+void t.test('a runtime on which the engine starts is kept, also when the model cannot be loaded', async (t) => {
+  const copy = join(t.testdir(), 'node');
+  symlinkSync(process.execPath, copy);
+  const { client, load } = await bench(t);
+  await client.start(load, copy);
+  t.equal(client.state, 'ready');
+  for (const what of ['unloadable', 'crash'] as const) {
+    const { client, load, script, pulse } = await bench(t);
+    script({ load: what });
+    await t.rejects(client.start(load, copy));
+    t.equal(client.state, 'failed');
+    t.equal(pulse.count, 1, 'what is wrong with the model is not tried twice');
+  }
 });
 
 void t.test('requests while the model is loading are told to come back', async (t) => {

@@ -33,8 +33,6 @@ export interface EngineClientOptions {
   /** Path of the file the process runs: the built `engine/host.js`. */
   readonly entry: string;
   readonly log: Log;
-  /** Another Node for the engine than the server's. */
-  readonly execPath?: string | undefined;
   readonly execArgv?: readonly string[] | undefined;
   readonly restart?: Partial<RestartPolicy> | undefined;
   readonly onProgress?: ((progress: EngineProgress) => void) | undefined;
@@ -51,8 +49,11 @@ export interface EngineClient {
   /** Successful restarts. */
   readonly restarts: number;
   readonly pid: number | undefined;
-  /** Resolves when the model is loaded; rejects with a message for the operator. */
-  start(options: LoadOptions): Promise<LoadedModel>;
+  /**
+   * Resolves when the model is loaded; rejects with a message for the operator. `execPath`: another Node for the engine than the
+   * server's. If the process ends there before it says anything, the server's own is taken, with a warning.
+   */
+  start(options: LoadOptions, execPath?: string): Promise<LoadedModel>;
   /**
    * Resolves when the engine has accepted the request. Throws `ApiError`: what the engine rejected it with, or `unavailable`
    * while there is no engine. `id` must not be in use.
@@ -92,6 +93,7 @@ class Client implements EngineClient {
   readonly #submissions = new Submissions();
   #state: EngineState = 'stopped';
   #load: LoadOptions | undefined;
+  #execPath: string | undefined;
   #process: EngineProcess | undefined;
   #model: LoadedModel | undefined;
   #stats = noStats;
@@ -128,12 +130,13 @@ class Client implements EngineClient {
     return this.#process?.pid;
   }
 
-  async start(options: LoadOptions): Promise<LoadedModel> {
+  async start(options: LoadOptions, execPath?: string): Promise<LoadedModel> {
     invariant(this.#load === undefined, 'an engine client is started once');
     this.#load = options;
+    this.#execPath = execPath;
     this.#enter('loading');
     try {
-      return await this.#launch(options);
+      return await this.#launchFirst(options);
     } catch (error) {
       if (this.state === 'loading') this.#enter('failed');
       throw error;
@@ -162,17 +165,34 @@ class Client implements EngineClient {
     clearTimeout(timer);
   }
 
+  /** On the Node that was asked for, or on the server's own if nothing starts there. Restarts stay with what was found. */
+  async #launchFirst(options: LoadOptions): Promise<LoadedModel> {
+    try {
+      return await this.#launch(options);
+    } catch (error) {
+      const path = this.#execPath;
+      const isForeign = path !== undefined && path !== process.execPath;
+      if (!(error instanceof StillbornError) || !isForeign || this.state !== 'loading') throw error;
+      const warning = `the engine does not start on ${path}, so it runs on Node ${process.versions.node}`;
+      this.#options.log.warn(warning, { reason: error.message });
+      this.#execPath = undefined;
+      return await this.#launch(options);
+    }
+  }
+
   /** One process, until it has loaded the model, or is gone again. */
   async #launch(options: LoadOptions): Promise<LoadedModel> {
-    const { entry, log, execPath, execArgv } = this.#options;
+    const { entry, log, execArgv } = this.#options;
     return await new Promise((resolve, reject) => {
       let refusal: string | undefined;
+      let isHeard = false;
       const engine = startEngineProcess({
         entry,
         log,
-        execPath,
+        execPath: this.#execPath,
         execArgv,
         onMessage: (message) => {
+          isHeard = true;
           if (message.type === 'loaded') {
             this.#onLoaded(message.model);
             resolve(message.model);
@@ -183,7 +203,8 @@ class Client implements EngineClient {
         },
         onGone: (reason) => {
           // Does nothing once the model was loaded.
-          reject(new Error(refusal ?? `The engine process died while it loaded the model: ${reason}.`));
+          const kind = isHeard ? Error : StillbornError;
+          reject(new kind(refusal ?? `The engine process died while it loaded the model: ${reason}.`));
           this.#onGone(reason);
         },
       });
@@ -318,6 +339,9 @@ class Client implements EngineClient {
     for (const wake of this.#watchers) wake();
   }
 }
+
+/** The process ended before it said anything: not the model, but what runs the process is at fault. */
+class StillbornError extends Error {}
 
 /** Why there is no engine for a request, by state. */
 const unavailable = {

@@ -35,6 +35,8 @@ class FakeEngine implements EngineHandle {
   cancelled = 0;
   readonly submitted: SubmitOptions[] = [];
   refusal: ApiError | undefined;
+  /** Choices that were ended one by one. */
+  readonly ended: number[] = [];
   readonly events = new Channel<EngineEvent>(1000);
 
   async submit(_id: string, options: SubmitOptions, signal: AbortSignal): Promise<Accepted> {
@@ -46,7 +48,7 @@ class FakeEngine implements EngineHandle {
       this.cancelled++;
       this.events.fail(signal.reason);
     });
-    return { cachedTokens: 0, events: this.events, cancel: () => undefined };
+    return { cachedTokens: 0, events: this.events, cancel: (choice) => this.ended.push(choice) };
   }
 
   says(...pieces: readonly string[]): this {
@@ -165,6 +167,81 @@ void t.test('no text at all is no block', async (t) => {
   );
 });
 
+void t.test(
+  'choices: mingled as they come, each with its own text, stops and end; usage over all of them',
+  async (t) => {
+    const engine = new FakeEngine();
+    const say = (choice: number, text: string): void =>
+      void engine.events.push({ type: 'tokens', choice, ids: [...Buffer.from(text)] });
+    engine.events.push({ type: 'begun', cachedTokens: 64 });
+    say(0, 'He');
+    say(2, 'one E');
+    say(1, 'Hi');
+    engine.events.push({ type: 'finished', choice: 1, cause: 'stop_id' });
+    say(2, 'ND');
+    // The engine has not heard yet that choice 2 is over.
+    say(2, ' two');
+    say(0, 'llo');
+    engine.events.push({ type: 'finished', choice: 0, cause: 'length' });
+    const events = await all(start(engine, { choices: 3, stop: ['END'] }));
+    const text = (choice: number): string =>
+      textOf(events.filter((event) => 'choice' in event && event.choice === choice));
+    t.same([0, 1, 2].map(text), ['Hello', 'Hi', 'one ']);
+    t.same(
+      events.filter(({ type }) => type === 'finished'),
+      [
+        [1, 'stop', undefined, 9],
+        [2, 'stop', 'END', 11],
+        [0, 'length', undefined, 14],
+      ].map(([choice, reason, stop, completionTokens]) => ({
+        type: 'finished',
+        choice,
+        reason,
+        stop,
+        usage: { promptTokens: 8, completionTokens, cachedTokens: 64 },
+      })),
+    );
+    t.equal(events.at(-1)?.type, 'finished');
+    t.same(engine.ended, [2]);
+    t.equal(engine.submitted[0].choices, 3);
+  },
+);
+
+void t.test('choices fail together', async (t) => {
+  const engine = new FakeEngine();
+  engine.events.push({ type: 'tokens', choice: 1, ids: [97] });
+  engine.events.push({ type: 'finished', choice: 1, cause: 'length' });
+  engine.events.fail(new ApiError('timeout', 'Too late.', { code: 'deadline_exceeded' }));
+  const events = await all(start(engine, { choices: 2 }));
+  t.same(
+    events.map(({ type }) => type),
+    ['started', 'block_start', 'delta', 'block_end', 'finished', 'failed'],
+  );
+});
+
+void t.test('each choice tells the prompt when it shall', async (t) => {
+  const engine = new FakeEngine();
+  for (const choice of [0, 1]) engine.events.push({ type: 'finished', choice, cause: 'length' });
+  const prompt = { type: 'text', text: 'Say', param: 'prompt' } as const;
+  const events = await all(start(engine, { choices: 2, echo: true, prompt }));
+  t.same(
+    events.filter(({ type }) => type === 'prompt'),
+    [0, 1].map((choice) => ({ type: 'prompt', choice, text: 'Say' })),
+  );
+});
+
+void t.test('a parameter that the engine refuses keeps its name, the prompt gets that of its place', async (t) => {
+  for (const [param, expected] of [
+    ['n', 'n'],
+    ['messages', 'prompt[1]'],
+  ]) {
+    const engine = new FakeEngine();
+    engine.refusal = new ApiError('invalid_request', 'no', { param });
+    const prompt = { type: 'text', text: 'Say', param: 'prompt[1]' } as const;
+    await t.rejects(all(start(engine, { prompt })), { name: 'ApiError', param: expected });
+  }
+});
+
 void t.test('an engine that fails in the middle: what was said, then failed, and nothing after it', async (t) => {
   const engine = new FakeEngine().says('Hel');
   engine.events.fail(new ApiError('unavailable', 'The engine stopped.', { code: 'engine_crashed' }));
@@ -182,7 +259,6 @@ void t.test('a refusal before the engine accepted is thrown by the first next', 
     code: 'model_not_found',
     message: /"default", "tiny", "small"/,
   });
-  await t.rejects(all(start(engine, { choices: 2 })), { code: 'unsupported_parameter' });
   await t.rejects(all(start(engine, { truncate: true })), { code: 'unsupported_parameter' });
   const long = {
     ...request.prompt,
@@ -228,8 +304,8 @@ void t.test('a prompt that cannot fit is refused before template and tokenizer s
   const prompts: GenerationRequest['prompt'][] = [
     chat(['x'.repeat(396)]),
     chat(Array.from({ length: 100 }, () => '')),
-    { type: 'text', text: 'x'.repeat(400) },
-    { type: 'tokens', ids: Array.from({ length: 100 }, () => 1) },
+    { type: 'text', text: 'x'.repeat(400), param: 'prompt' },
+    { type: 'tokens', ids: Array.from({ length: 100 }, () => 1), param: 'prompt' },
   ];
   for (const prompt of prompts) {
     const events = createGenerate(new Models([model]))({ ...request, prompt }, new AbortController().signal);
@@ -239,6 +315,103 @@ void t.test('a prompt that cannot fit is refused before template and tokenizer s
       message: /at least 100 tokens.*holds 100/,
     });
   }
+});
+
+/** As `bytes`, with a token that begins texts, and named by `<s>` in them. */
+const beginning: Tokenizer = {
+  ...bytes,
+  vocabulary: { ...bytes.vocabulary, size: 258, bos: 257 },
+  addsBos: true,
+  encode: (text, options) =>
+    options?.special === true
+      ? Int32Array.from(text.split(/(<s>)/).flatMap((part) => (part === '<s>' ? [257] : [...Buffer.from(part)])))
+      : bytes.encode(text),
+  decode: (ids, options) =>
+    [...ids].map((id) => (id < 256 ? String.fromCharCode(id) : options?.special === true ? '<s>' : '')).join(''),
+};
+
+/** What the engine was given, and the events. */
+async function continued(
+  prompt: GenerationRequest['prompt'],
+  { tokenizer = beginning, echo = false, engine = new FakeEngine().says('!').finishes('length') } = {},
+): Promise<{ ids: number[]; events: GenerationEvent[] }> {
+  const model = serve(engine);
+  model.loaded({ ...model.parts, tokenizer });
+  const generate = createGenerate(new Models([model]));
+  const events = await all(generate({ ...request, prompt, echo }, new AbortController().signal));
+  return { ids: [...engine.submitted[0].input.ids], events };
+}
+
+void t.test('raw text: special tokens may be written out, the beginning is put in front once', async (t) => {
+  const text = (text: string): GenerationRequest['prompt'] => ({ type: 'text', text, param: 'prompt' });
+  t.same((await continued(text('ab'))).ids, [257, 97, 98]);
+  t.same((await continued(text('<s>ab'))).ids, [257, 97, 98], 'not twice');
+  t.same((await continued(text('a<s>'))).ids, [257, 97, 257]);
+  t.same((await continued(text('ab'), { tokenizer: bytes })).ids, [97, 98], 'nor where the file does not ask for it');
+  t.same((await continued(text(''))).ids, [257]);
+  t.same((await continued(text(''), { tokenizer: bytes })).ids, [end], 'a new document begins where one ends');
+  const bare = { ...bytes, vocabulary: { ...bytes.vocabulary, eos: undefined } };
+  await t.rejects(continued(text(''), { tokenizer: bare }), { code: 'empty_prompt', param: 'prompt' });
+});
+
+void t.test('token ids are taken as they are, if there are such tokens', async (t) => {
+  const tokens = (...ids: number[]): GenerationRequest['prompt'] => ({ type: 'tokens', ids, param: 'prompt[1]' });
+  t.same((await continued(tokens(97, 256))).ids, [97, 256]);
+  for (const id of [258, -1, 2 ** 31]) {
+    await t.rejects(continued(tokens(97, 97, id)), {
+      kind: 'invalid_request',
+      code: 'invalid_token_id',
+      param: 'prompt[1][2]',
+      message: /ids 0 to 257/,
+    });
+  }
+});
+
+void t.test('echo tells the prompt first, in the words of the caller or decoded', async (t) => {
+  const prompts: [GenerationRequest['prompt'], string][] = [
+    [{ type: 'text', text: '<s>ab', param: 'prompt' }, '<s>ab'],
+    [{ type: 'text', text: '', param: 'prompt' }, ''],
+    [{ type: 'tokens', ids: [257, 97], param: 'prompt' }, '<s>a'],
+  ];
+  for (const [prompt, text] of prompts) {
+    const { events } = await continued(prompt, { echo: true });
+    t.same(
+      events.slice(0, 4).map(({ type }) => type),
+      ['started', 'prompt', 'block_start', 'delta'],
+    );
+    t.same(events[1], { type: 'prompt', choice: 0, text });
+    t.notOk(
+      (await continued(prompt)).events.some(({ type }) => type === 'prompt'),
+      'only when asked',
+    );
+  }
+});
+
+void t.test('a continuation keeps the space it begins with; a turn and a document begin without', async (t) => {
+  const tokenizer = { ...beginning, stripsLeadingSpace: true };
+  const told = async (prompt: GenerationRequest['prompt']): Promise<string> => {
+    const engine = new FakeEngine().says(' a', ' b').finishes('length');
+    return textOf((await continued(prompt, { tokenizer, engine })).events);
+  };
+  t.equal(await told({ type: 'text', text: 'x', param: 'prompt' }), ' a b');
+  t.equal(await told({ type: 'tokens', ids: [97], param: 'prompt' }), ' a b');
+  t.equal(await told({ type: 'text', text: '', param: 'prompt' }), 'a b');
+  t.equal(await told(request.prompt), 'a b');
+});
+
+void t.test('errors name the prompt as its caller does', async (t) => {
+  const long = { type: 'text', text: 'x'.repeat(99), param: 'prompt[7]' } as const;
+  await t.rejects(continued(long), { code: 'context_length_exceeded', param: 'prompt[7]' });
+  const engine = new FakeEngine();
+  engine.refusal = new ApiError('invalid_request', 'too long', {
+    code: 'context_length_exceeded',
+    param: 'messages',
+  });
+  await t.rejects(continued({ ...long, text: 'x' }, { engine }), {
+    code: 'context_length_exceeded',
+    param: 'prompt[7]',
+    message: 'too long',
+  });
 });
 
 void t.test('an abort cancels the run at each stage', async (t) => {

@@ -1,9 +1,10 @@
 // A prompt in whatever form -> token ids.
 
 import { ApiError } from '../core/errors.ts';
-import type { GenerationRequest, Prompt } from '../core/generation.ts';
+import type { ChatPrompt, GenerationRequest, Prompt, TextPrompt } from '../core/generation.ts';
 import type { Message } from '../core/message.ts';
-import { promptIds, withBos } from '../tokenizer/prompt.ts';
+import { promptIds } from '../tokenizer/prompt.ts';
+import type { Tokenizer } from '../tokenizer/tokenizer.ts';
 import type { ModelParts } from './models.ts';
 
 /** Throws an `ApiError` for what cannot be written, and for a prompt that leaves no room for an answer. */
@@ -14,6 +15,31 @@ export function writePrompt({ prompt }: GenerationRequest, model: ModelParts): I
   const ids = encode(prompt, model);
   if (ids.length >= model.contextLength) throw tooLong(String(ids.length), prompt, model);
   return ids;
+}
+
+/** The conversation as the model reads it. Throws an `ApiError` in the words of a template that refuses it. */
+export function renderPrompt(prompt: ChatPrompt, { tokenizer, template }: ModelParts): string {
+  refuseMedia(prompt.messages);
+  const { bos, eos } = tokenizer.vocabulary;
+  const textOf = (id: number | undefined): string => (id === undefined ? '' : tokenizer.vocabulary.piece(id));
+  return template.render({
+    messages: prompt.messages,
+    tools: prompt.tools,
+    addGenerationPrompt: prompt.opensTurn ?? true,
+    bos: textOf(bos),
+    eos: textOf(eos),
+    variables: prompt.template,
+  });
+}
+
+/** What a caller who asked for `echo` is shown. */
+export function promptText(prompt: Prompt, ids: Int32Array, { tokenizer }: ModelParts): string {
+  return prompt.type === 'text' ? prompt.text : tokenizer.decode(ids, { special: true });
+}
+
+/** What the caller calls it. */
+export function placeOf(prompt: Prompt): string {
+  return prompt.type === 'chat' ? 'messages' : prompt.param;
 }
 
 /** A lower bound that costs nothing to find. */
@@ -41,33 +67,46 @@ function tooLong(tokens: string, prompt: Prompt, { contextLength }: ModelParts):
     'invalid_request',
     `The prompt has ${tokens} tokens, and the context of this model holds ${contextLength}, at least one of them for the answer. ` +
       'Shorten the prompt, or start the server with a larger --ctx.',
-    { code: 'context_length_exceeded', param: prompt.type === 'chat' ? 'messages' : 'prompt' },
+    { code: 'context_length_exceeded', param: placeOf(prompt) },
   );
 }
 
-function encode(prompt: Prompt, { tokenizer, template }: ModelParts): Int32Array {
+function encode(prompt: Prompt, model: ModelParts): Int32Array {
+  const { tokenizer } = model;
   switch (prompt.type) {
-    case 'chat': {
-      refuseMedia(prompt.messages);
-      const { bos, eos } = tokenizer.vocabulary;
-      const textOf = (id: number | undefined): string => (id === undefined ? '' : tokenizer.vocabulary.piece(id));
-      const text = template.render({
-        messages: prompt.messages,
-        tools: prompt.tools,
-        addGenerationPrompt: true,
-        bos: textOf(bos),
-        eos: textOf(eos),
-        variables: prompt.template,
-      });
-      return promptIds(tokenizer, text);
+    case 'chat':
+      return promptIds(tokenizer, renderPrompt(prompt, model));
+    case 'text': {
+      const ids = promptIds(tokenizer, prompt.text);
+      return ids.length > 0 ? ids : documentStart(prompt, tokenizer);
     }
-    case 'text':
-      return withBos(tokenizer, tokenizer.encode(prompt.text));
     case 'tokens':
+      checkIds(prompt.ids, prompt.param, tokenizer);
       return Int32Array.from(prompt.ids);
     default:
       throw prompt satisfies never;
   }
+}
+
+/** Where a model has no token for the beginning of a text, the one that ends a document also parts it from the next. */
+function documentStart({ param }: TextPrompt, { vocabulary }: Tokenizer): Int32Array {
+  const start = vocabulary.bos ?? vocabulary.eos;
+  if (start !== undefined) return Int32Array.of(start);
+  throw new ApiError('invalid_request', 'The prompt is empty, and this model has no token that begins a document.', {
+    code: 'empty_prompt',
+    param,
+  });
+}
+
+/** Throws 400 for the first that is no token of this vocabulary. `param`: what the caller calls the list. */
+export function checkIds(ids: readonly number[], param: string, { vocabulary }: Tokenizer): void {
+  const at = ids.findIndex((id) => id < 0 || id >= vocabulary.size);
+  if (at < 0) return;
+  throw new ApiError(
+    'invalid_request',
+    `${ids[at]} is not a token id: this model has the ids 0 to ${vocabulary.size - 1}.`,
+    { code: 'invalid_token_id', param: `${param}[${at}]` },
+  );
 }
 
 /** A template could place them, but no engine of this release looks at them. */

@@ -5,10 +5,10 @@ import { ApiError, toFailure, type Failure, type FailureKind } from '../core/err
 import type { Dialect } from '../core/operation.ts';
 import { BodyError, type Headers } from './transport.ts';
 
-export interface Answer {
+export interface Answer<Body extends string | Uint8Array = string> {
   readonly status: number;
   readonly headers: Headers;
-  readonly body: string;
+  readonly body: Body;
 }
 
 interface KindFacts {

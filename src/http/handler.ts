@@ -7,6 +7,7 @@ import { readJson } from './body.ts';
 import { failureOf } from './failure.ts';
 import { checkFields, ignoredHeader, refuseUnknown } from './fields.ts';
 import type { ServerParts } from './options.ts';
+import { Pages } from './pages.ts';
 import { readQuery } from './query.ts';
 import { Router, type Match } from './router.ts';
 import { sendEvents, unlessAborted } from './sse.ts';
@@ -20,13 +21,18 @@ export class Handler {
   /** Set when the server stops: only open routes (health, readiness) are answered. */
   refusesNew = false;
   readonly #router: Router;
+  readonly #pages: Pages;
   readonly #access: Access;
   readonly #operations: ReadonlyMap<string, Operation>;
   readonly #options: ServerParts['options'];
   readonly #reported = new Set<string>();
 
-  constructor({ routes, operations, options, authenticate }: ServerParts) {
+  constructor({ routes, operations, pages = [], options, authenticate }: ServerParts) {
     this.#router = new Router(routes);
+    this.#pages = new Pages(pages);
+    for (const { path } of pages) {
+      invariant(this.#router.match('GET', path).type === 'unknown', `no operation answers at ${path}, a page`);
+    }
     const { host, allowedHosts, corsOrigins } = options;
     this.#access = new Access({ host, allowedHosts, corsOrigins, authenticate });
     this.#options = options;
@@ -43,13 +49,18 @@ export class Handler {
     const { exchange } = visit;
     const credentials = credentialsOf(exchange);
     visit.headers = { ...visit.headers, ...this.#access.corsHeaders(credentials) };
-    const match = this.#router.match(exchange.method, exchange.path);
+    const { method, path } = exchange;
+    const match = this.#pages.match(method, path) ?? this.#router.match(method, path);
     if (match.type === 'route') {
       visit.route = match.route;
       visit.dialect = match.route.dialect;
     } else if (match.type === 'wrong_method') visit.dialect = match.dialect;
     this.#access.check(credentials);
     switch (match.type) {
+      case 'page':
+        visit.isPage = true;
+        visit.send(await this.#pages.answer(match.page, exchange.header('if-none-match')));
+        return;
       case 'route':
         await this.#call(visit, match, credentials);
         return;

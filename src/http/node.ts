@@ -5,7 +5,7 @@
 // generations must not run on for nobody.
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
+import { Server as NetServer, type AddressInfo, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { silentLog, type Log } from '../core/log.ts';
 import { NodeExchange } from './node-exchange.ts';
@@ -89,7 +89,8 @@ export class NodeTransport implements Transport {
 
   drain(): Promise<void> {
     this.#draining = true;
-    this.#server?.close();
+    // The HTTP server's own `close` would also destroy sockets whose answer is still leaving; idle is what we say is idle.
+    if (this.#server !== undefined) NetServer.prototype.close.call(this.#server);
     for (const connection of this.#connections.values()) this.#closeIfIdle(connection);
     return new Promise((resolve) => {
       this.#drained.push(resolve);

@@ -2,6 +2,7 @@
 
 import type { Log } from '../core/log.ts';
 import type { Operation, Principal, Route } from '../core/operation.ts';
+import type { Page } from '../core/page.ts';
 import type { Transport } from './transport.ts';
 
 export interface ServerOptions {
@@ -25,6 +26,8 @@ export interface ServerParts {
   readonly routes: readonly Route[];
   /** One per `operationId` of the table. */
   readonly operations: Readonly<Record<string, Operation>>;
+  /** Shown to browsers beside the operations; none of them at the path of an operation. */
+  readonly pages?: readonly Page[] | undefined;
   readonly transport: Transport;
   readonly log: Log;
   readonly options: ServerOptions;

@@ -19,7 +19,7 @@ export interface Transport {
   readonly name: string;
   /** Resolves with the port in use; rejects with the system's error (EADDRINUSE, EACCES, ...). */
   listen(options: ListenOptions, handle: (exchange: Exchange) => void): Promise<number>;
-  /** Takes no new connections, closes idle ones; resolves when every exchange has ended. */
+  /** Takes no new connections; resolves when every exchange has ended and the idle connections are closed. */
   drain(): Promise<void>;
   /** Ends everything at once. */
   close(): Promise<void>;
@@ -53,7 +53,7 @@ export interface Exchange {
   readonly signal: AbortSignal;
   /** The whole answer at once. Does nothing after the socket went away. */
   send(status: number, headers: Headers, body: Uint8Array | string): void;
-  /** Begins a streamed answer: headers leave at once. */
+  /** Begins a streamed answer: headers leave at once, or with the first piece. */
   start(status: number, headers: Headers): void;
   /** One piece, written in one go; `false` when the reader is behind: wait for `drained()`. */
   write(chunk: string): boolean;

@@ -15,6 +15,8 @@ export class Visit {
   /** Shape of errors: the route's, as soon as it is known. */
   dialect: Dialect = 'openai';
   route: Route | undefined;
+  /** A page or a part of one, not an operation. */
+  isPage = false;
   /** Go out with whatever is answered. */
   headers: Headers;
   status = 0;
@@ -44,10 +46,10 @@ export class Visit {
     this.#stop.abort(reason);
   }
 
-  send({ status, headers, body }: Answer): void {
+  send({ status, headers, body }: Answer<string | Uint8Array>): void {
     this.exchange.send(status, { ...this.headers, ...headers }, body);
     this.status = status;
-    this.bytesOut = Buffer.byteLength(body);
+    this.bytesOut = typeof body === 'string' ? Buffer.byteLength(body) : body.length;
   }
 
   /** Our own faults go to the log, with their stack. */
@@ -56,7 +58,7 @@ export class Visit {
     this.log.error('request failed', { operation: this.route?.operationId, error });
   }
 
-  /** One line per request, without bodies and queries. Probes are not worth one unless they fail. */
+  /** One line per request, without bodies and queries. Probes and pages are not worth one unless they fail. */
   logAccess(): void {
     const { exchange, route } = this;
     const isGone = exchange.signal.aborted;
@@ -72,7 +74,7 @@ export class Visit {
       ...this.notes,
       ...(isGone ? { aborted: true } : {}),
     };
-    if (route?.access === 'open' && this.status < 400) this.log.debug('request', fields);
+    if ((this.isPage || route?.access === 'open') && this.status < 400) this.log.debug('request', fields);
     else this.log.info('request', fields);
   }
 }

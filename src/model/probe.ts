@@ -19,26 +19,16 @@ export class Probe {
   #length = 0;
 
   static async load(model: Model, backend: Backend, options: ProbeOptions): Promise<Probe> {
-    const blocks = Math.ceil(model.contextLength / blockTokens);
-    const batchTokens = Math.min(options.batchTokens, model.contextLength);
-    const plan: BackendPlan = {
-      weights: model.weights,
-      program: model.program,
-      layers: model.layers,
-      kvLayers: model.kvLayers,
-      kvCache: options.kvCache,
-      kvBlocks: blocks,
-      limits: { tokens: batchTokens, sequences: 1, outputs: batchTokens, blocksPerSequence: blocks },
-    };
+    const plan = planProbe(model, options);
     const executor = await backend.load(plan, options.progress ?? (() => undefined));
-    return new Probe(model, executor, batchTokens, blocks);
+    return new Probe(model, executor, plan.limits);
   }
 
-  private constructor(model: Model, executor: Executor, batchTokens: number, blocks: number) {
+  private constructor(model: Model, executor: Executor, { tokens, blocksPerSequence }: BackendPlan['limits']) {
     this.model = model;
     this.executor = executor;
-    this.#batchTokens = batchTokens;
-    this.#table = Int32Array.from({ length: blocks }, (_, block) => block);
+    this.#batchTokens = tokens;
+    this.#table = Int32Array.from({ length: blocksPerSequence }, (_, block) => block);
   }
 
   /** Positions so far. */
@@ -74,6 +64,15 @@ export class Probe {
   async close(): Promise<void> {
     await this.executor.close();
   }
+}
+
+/** What `Probe.load` asks of a backend. */
+export function planProbe(model: Model, options: Pick<ProbeOptions, 'kvCache' | 'batchTokens'>): BackendPlan {
+  const { weights, program, layers, kvLayers, contextLength } = model;
+  const blocks = Math.ceil(contextLength / blockTokens);
+  const tokens = Math.min(options.batchTokens, contextLength);
+  const limits = { tokens, sequences: 1, outputs: tokens, blocksPerSequence: blocks };
+  return { weights, program, layers, kvLayers, kvCache: options.kvCache, kvBlocks: blocks, limits };
 }
 
 function unreachable(index: number): never {

@@ -4,8 +4,10 @@ import type { Generate } from '../core/generation.ts';
 import type { Operations } from '../generated/operations.ts';
 import type { Models } from '../generation/models.ts';
 import { chatOperations } from './chat.ts';
+import { completionOperations } from './completions.ts';
 import { modelOperations } from './models.ts';
 import { systemOperations, type SystemFacts } from './system.ts';
+import { tokenOperations } from './tokens.ts';
 
 export interface OperationParts {
   readonly models: Models;
@@ -14,5 +16,11 @@ export interface OperationParts {
 }
 
 export function createOperations({ models, generate, system }: OperationParts): Operations {
-  return { ...chatOperations(generate), ...modelOperations(models), ...systemOperations(models, system) };
+  return {
+    ...chatOperations(generate),
+    ...completionOperations(generate),
+    ...tokenOperations(models),
+    ...modelOperations(models),
+    ...systemOperations(models, system),
+  };
 }

@@ -17,10 +17,10 @@ export interface RequestFacts {
 
 /**
  * The law (fold.test.ts): folding `stream` gives what `collect` gives. Both throw the `ApiError` of a `failed` event, and both pull
- * the events one by one, as fast as they are read.
+ * the events one by one, as fast as they are read. `Request` is a list where one body may ask for several generations.
  */
-export interface Dialect<Body, Answer, Piece> {
-  read(body: Body, facts: RequestFacts): GenerationRequest;
+export interface Dialect<Body, Answer, Piece, Request = GenerationRequest> {
+  read(body: Body, facts: RequestFacts): Request;
   collect(events: AsyncIterable<GenerationEvent>, body: Body, facts: RequestFacts): Promise<Answer>;
   stream(events: AsyncIterable<GenerationEvent>, body: Body, facts: RequestFacts): AsyncIterable<Piece>;
 }

@@ -26,9 +26,9 @@ export class RawClient {
     });
   }
 
-  static connect(port: number): Promise<RawClient> {
+  static connect(port: number, host = '127.0.0.1'): Promise<RawClient> {
     return new Promise((resolve, reject) => {
-      const socket = connect({ port, host: '127.0.0.1', noDelay: true, allowHalfOpen: true });
+      const socket = connect({ port, host, noDelay: true, allowHalfOpen: true });
       socket.once('error', reject);
       socket.once('connect', () => resolve(new RawClient(socket)));
     });
@@ -39,6 +39,15 @@ export class RawClient {
     const client = await RawClient.connect(port);
     void client.send(data);
     return client.end();
+  }
+
+  /** Connects, sends, and returns one answer: up to the end of the connection, or as long as the answer says it is. */
+  static async answer(port: number, data: string | Uint8Array): Promise<string> {
+    const client = await RawClient.connect(port);
+    void client.send(data);
+    await client.#wait(() => client.isClosed || client.socket.readableEnded || isWhole(client.text));
+    client.destroy();
+    return client.text;
   }
 
   /** Resolves when the bytes have left. */
@@ -88,6 +97,12 @@ export class RawClient {
   #notify(): void {
     for (const watcher of this.#watchers) watcher();
   }
+}
+
+function isWhole(text: string): boolean {
+  const end = text.indexOf('\r\n\r\n');
+  const length = /\r\ncontent-length: (\d+)\r\n/i.exec(text.slice(0, end + 2))?.[1];
+  return end >= 0 && length !== undefined && Buffer.byteLength(text.slice(end + 4)) >= Number(length);
 }
 
 /** `GET` or another method with these headers and this body (its length is added). */

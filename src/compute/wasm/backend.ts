@@ -7,6 +7,7 @@ import { ApiError, invariant } from '../../core/errors.ts';
 import { dequantize } from '../../tensor/dequantize.ts';
 import type { Backend, BackendPlan, Batch, Executor, MemoryPlan, WeightSpec } from '../backend.ts';
 import { control } from './arena.ts';
+import { numericsOf, type KernelBuild } from './builds.ts';
 import { chooseBuild, type ChosenBuild } from './kernels.ts';
 import { planLayout, splitPositions, splitTokens, type Layout } from './layout.ts';
 import { planJobs } from './load.ts';
@@ -55,7 +56,7 @@ export function createWasmBackend(options: WasmOptions): Backend & { readonly bu
         await pool.close();
         throw error;
       }
-      return new WasmExecutor(`wasm-${build.name}`, plan, layout, memories, pool, logitsArena, options.threads);
+      return new WasmExecutor(build.name, plan, layout, memories, pool, logitsArena, options.threads);
     },
   };
 }
@@ -84,13 +85,16 @@ function refuseUnsupported(plan: BackendPlan): void {
   }
 }
 
-/** Norms, biases and tables, as f32, into every arena that uses them. */
+/** Norms, biases and rotations, as f32, and the tables of stored types, into every arena that uses them. */
 function writeVectors(plan: BackendPlan, layout: Layout, memories: readonly WebAssembly.Memory[]): void {
   for (const [key, pointer] of layout.pointers) {
     const [arena, id] = key.split(':').map(Number);
     const weight = plan.weights[id];
     if (weight.kind === 'matrix') continue;
     new Float32Array(memories[arena].buffer, pointer, weight.rows * weight.cols).set(readVector(weight));
+  }
+  for (const [arena, tables] of layout.tables.entries()) {
+    for (const [table, pointer] of tables) new Uint8Array(memories[arena].buffer, pointer, table.length).set(table);
   }
 }
 
@@ -126,6 +130,7 @@ function placeRecords(
 
 class WasmExecutor implements Executor {
   readonly build: string;
+  readonly numerics: string;
   readonly memory: MemoryPlan;
   readonly #plan: BackendPlan;
   readonly #layout: Layout;
@@ -140,7 +145,7 @@ class WasmExecutor implements Executor {
   #busy = false;
 
   constructor(
-    build: string,
+    build: KernelBuild,
     plan: BackendPlan,
     layout: Layout,
     memories: readonly WebAssembly.Memory[],
@@ -148,7 +153,8 @@ class WasmExecutor implements Executor {
     logitsArena: number,
     threads: number,
   ) {
-    this.build = build;
+    this.build = `wasm-${build}`;
+    this.numerics = `wasm-${numericsOf(build)}`;
     this.memory = layout.memory;
     this.#plan = plan;
     this.#layout = layout;

@@ -1,6 +1,9 @@
-// Which stored types have WASM kernels, and how their matrices lie in memory: panels of 8 interleaved rows (assembly/pack.ts).
+// Which stored types have WASM kernels, and how their matrices lie in memory: as panels of 8 interleaved rows (assembly/pack.ts), or as
+// the file stores them, which the kernels unpack panel by panel (assembly/unpack/).
 
 import { ApiError } from '../../core/errors.ts';
+import { iq3sPoints, iq3xxsPoints } from '../../tensor/blocks/lattice.ts';
+import { fp4Values, nonLinearLevels } from '../../tensor/blocks/table.ts';
 import { rowBytes, type DType } from '../../tensor/dtype.ts';
 import type { KernelBuild } from './builds.ts';
 import type { Kernels } from './kernels.ts';
@@ -14,22 +17,30 @@ export interface MatrixFormat {
   readonly packedBytes?: number;
   /** Bytes of 32 columns of an unpacked panel in a thread's scratch. */
   readonly unpackedBytes?: number;
-  /** Packs `panels` panels of 8 file rows from `source` to `target`. */
-  pack(kernels: Kernels, source: number, target: number, panels: number, cols: number): void;
+  /** What its kernel looks bytes up in: 16 levels with the bias of the type added, or a code book. */
+  readonly table?: Uint8Array;
+  /** Packs `panels` panels of 8 file rows from `source` to `target`; none: the rows stay as the file stores them. */
+  readonly pack?: Pack;
 }
 
+type Pack = (kernels: Kernels, source: number, target: number, panels: number, cols: number) => void;
+
 const packQ45K =
-  (fifth: number): MatrixFormat['pack'] =>
+  (fifth: number): Pack =>
   (kernels, source, target, panels, cols) =>
     kernels.packQ45K(source, target, panels, cols, fifth);
 
 /** `halves`: f16 values per block; `high`: bytes of fifth bits. */
 const packNibbles =
-  (halves: number, high: number): MatrixFormat['pack'] =>
+  (halves: number, high: number): Pack =>
   (kernels, source, target, panels, cols) =>
     kernels.packNibbles(source, target, panels, cols, halves, high);
 
-const pack2: MatrixFormat['pack'] = (kernels, ...panel) => kernels.pack2(...panel);
+const pack2: Pack = (kernels, ...panel) => kernels.pack2(...panel);
+
+const nonLinear = Uint8Array.from(nonLinearLevels, (level) => level + 128);
+/** Doubled, to be integers. */
+const fp4 = Uint8Array.from(fp4Values, (value) => 2 * value + 12);
 
 const formats: Partial<Record<DType, MatrixFormat>> = {
   F32: { opcode: 32, range: 'float', pack: (kernels, ...panel) => kernels.pack4(...panel) },
@@ -43,6 +54,16 @@ const formats: Partial<Record<DType, MatrixFormat>> = {
   Q4_K: { opcode: 40, range: 'small', packedBytes: 148 / 8, unpackedBytes: 320, pack: packQ45K(0) },
   Q5_K: { opcode: 41, range: 'small', packedBytes: 180 / 8, unpackedBytes: 320, pack: packQ45K(1) },
   Q6_K: { opcode: 42, range: 'small', unpackedBytes: 384, pack: (kernels, ...panel) => kernels.packQ6K(...panel) },
+  Q2_K: { opcode: 48, range: 'small', unpackedBytes: 384 },
+  Q3_K: { opcode: 49, range: 'small', unpackedBytes: 384 },
+  IQ4_NL: { opcode: 50, range: 'bytes', unpackedBytes: 320, table: nonLinear },
+  IQ4_XS: { opcode: 51, range: 'bytes', unpackedBytes: 320, table: nonLinear },
+  IQ3_XXS: { opcode: 52, range: 'small', unpackedBytes: 320, table: iq3xxsPoints },
+  IQ3_S: { opcode: 53, range: 'small', unpackedBytes: 320, table: iq3sPoints },
+  MXFP4: { opcode: 54, range: 'small', unpackedBytes: 320, table: fp4 },
+  NVFP4: { opcode: 55, range: 'small', unpackedBytes: 384, table: fp4 },
+  TQ1_0: { opcode: 56, range: 'small', unpackedBytes: 320 },
+  TQ2_0: { opcode: 57, range: 'small', unpackedBytes: 320 },
 };
 
 export function matrixFormat(dtype: DType, name: string): MatrixFormat {

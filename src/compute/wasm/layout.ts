@@ -21,6 +21,8 @@ export interface Layout {
   readonly home: ReadonlyMap<WeightId, number>;
   /** Where a weight lies in an arena: key `arena:weight`. */
   readonly pointers: ReadonlyMap<string, number>;
+  /** Where an arena keeps the tables of the types of its matrices, once each. */
+  readonly tables: readonly ReadonlyMap<Uint8Array, number>[];
   readonly caches: ReadonlyMap<number, CacheLayout>;
   /** The same offsets in every arena. */
   readonly records: number;
@@ -88,6 +90,7 @@ export function planLayout(
   const arenas: ArenaPlan[] = [];
   const home = new Map<WeightId, number>();
   const pointers = new Map<string, number>();
+  const tables: Map<Uint8Array, number>[] = [];
   const caches = new Map<number, CacheLayout>();
   let weightBytes = 0;
   let kvCacheBytes = 0;
@@ -99,6 +102,7 @@ export function planLayout(
     const start = current.reserve(0);
     current.reserve(fixedBytes - start, 1);
     arenas.push(current);
+    tables.push(new Map());
     arena++;
   };
   open();
@@ -107,10 +111,12 @@ export function planLayout(
       ([, weight]) => weight.kind === 'matrix' && weight.layer === layer,
     );
     const vectors = [...(users.get(layer) ?? [])];
+    const used = new Set(matrices.flatMap(([, { dtype, name }]) => matrixFormat(dtype, name).table ?? []));
     const cache = cacheBytes.get(layer) ?? 0;
     const needed =
       matrices.reduce((sum, [, w]) => sum + panelCount(w.rows) * panelBytes(w.dtype, w.cols) + 64, 0) +
       vectors.reduce((sum, id) => sum + vectorBytes(plan, id) + 64, 0) +
+      [...used].reduce((sum, table) => sum + table.length + 64, 0) +
       2 * cache +
       128;
     if (current.bytes + needed > arenaBytes) {
@@ -125,10 +131,14 @@ export function planLayout(
     }
     for (const [id, weight] of matrices) {
       const bytes = panelCount(weight.rows) * panelBytes(weight.dtype, weight.cols);
-      matrixFormat(weight.dtype, weight.name);
       home.set(id, arena);
       pointers.set(`${arena}:${id}`, current.reserve(bytes));
       weightBytes += bytes;
+    }
+    for (const table of used) {
+      if (tables[arena].has(table)) continue;
+      tables[arena].set(table, current.reserve(table.length));
+      weightBytes += table.length;
     }
     for (const id of vectors) {
       const key = `${arena}:${id}`;
@@ -145,6 +155,7 @@ export function planLayout(
     arenas,
     home,
     pointers,
+    tables,
     caches,
     records,
     header,

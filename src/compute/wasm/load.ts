@@ -1,4 +1,5 @@
-// Weights from files into arenas. A job is one piece of a matrix, about a MiB: read into a thread's staging bytes, packed to its place.
+// Weights from files into arenas. A job is one piece of a matrix, about a MiB: read into a thread's staging bytes and packed to its place,
+// or read to its place when it stays as the file stores it.
 
 import type { BackendPlan } from '../backend.ts';
 import type { DType } from '../../tensor/dtype.ts';

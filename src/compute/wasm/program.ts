@@ -114,9 +114,17 @@ class Encoder {
     return strideOf(this.#plan.program.buffers[id].cols);
   }
 
-  #vector(id: WeightId): number {
+  #pointer(id: WeightId): number {
     const pointer = this.#layout.pointers.get(`${this.#arena}:${id}`);
-    invariant(pointer !== undefined, 'a vector lies in every arena that uses it');
+    invariant(pointer !== undefined, 'a weight lies in every arena that uses it');
+    return pointer;
+  }
+
+  /** The table of a type of matrices; 0: it has none. */
+  #table(table: Uint8Array | undefined): number {
+    if (table === undefined) return 0;
+    const pointer = this.#layout.tables[this.#arena].get(table);
+    invariant(pointer !== undefined, 'the table of a type lies in every arena that holds such a matrix');
     return pointer;
   }
 
@@ -133,8 +141,8 @@ class Encoder {
     switch (op.op) {
       case 'embed': {
         const { dtype, name, cols } = this.#plan.weights[op.table];
-        const { opcode } = matrixFormat(dtype, name);
-        const table = this.#vector(op.table);
+        const { opcode, table: lookup } = matrixFormat(dtype, name);
+        const table = this.#pointer(op.table);
         this.#emit(opcodes.embed, { kind: items.tokens, chunk: 8 }, [
           table,
           panelBytes(dtype, cols),
@@ -143,6 +151,7 @@ class Encoder {
           this.#stride(op.out),
           real(op.scale),
           opcode,
+          this.#table(lookup),
         ]);
         return this.#wrote(op.out);
       }
@@ -151,7 +160,7 @@ class Encoder {
         this.#emit(opcodes.rmsNorm, { kind: this.#rows(op.x), chunk: 4 }, [
           this.#at(op.x),
           this.#stride(op.x),
-          this.#vector(op.weight),
+          this.#pointer(op.weight),
           op.width,
           cols / op.width,
           real(op.eps),
@@ -186,7 +195,7 @@ class Encoder {
           op.headDim,
           op.dims,
           op.layout === 'adjacent' ? 0 : 1,
-          this.#vector(op.table),
+          this.#pointer(op.table),
         ]);
         return this.#wrote(op.x);
       case 'store': {
@@ -220,7 +229,7 @@ class Encoder {
           real(op.scale),
           op.window,
           real(op.softcap),
-          op.sinks === undefined ? 0 : this.#vector(op.sinks),
+          op.sinks === undefined ? 0 : this.#pointer(op.sinks),
           this.#elementBytes,
           this.#layout.partials,
         ];
@@ -265,16 +274,21 @@ class Encoder {
       input,
       this.#stride(op.x),
       records,
-      this.#vector(op.weight),
+      this.#pointer(op.weight),
       weight.cols,
       this.#at(op.out),
       this.#stride(op.out),
       rows,
       panelBytes(weight.dtype, weight.cols),
+      this.#table(format.table),
     ]);
     this.#wrote(op.out);
     if (op.bias === undefined) return;
-    this.#emit(opcodes.bias, { kind: rows, chunk: 8 }, [this.#at(op.out), this.#stride(op.out), this.#vector(op.bias)]);
+    this.#emit(opcodes.bias, { kind: rows, chunk: 8 }, [
+      this.#at(op.out),
+      this.#stride(op.out),
+      this.#pointer(op.bias),
+    ]);
   }
 
   get #elementBytes(): number {

@@ -50,9 +50,10 @@ function loadAll(jobs: readonly LoadJob[]): void {
 }
 
 function loadOne(job: LoadJob, files: Map<string, number>): void {
-  const staging = setup.staging + setup.thread * setup.stagingBytes;
+  const { pack } = matrixFormat(job.dtype, job.name);
+  const start = pack === undefined ? job.target : setup.staging + setup.thread * setup.stagingBytes;
   const panels = panelCount(job.rows);
-  const area = bytes[job.arena].subarray(staging, staging + panels * filePanelBytes(job.dtype, job.cols));
+  const area = bytes[job.arena].subarray(start, start + panels * filePanelBytes(job.dtype, job.cols));
   const wanted = fileBytes(job);
   area.fill(0, wanted);
   const { source } = job;
@@ -67,7 +68,7 @@ function loadOne(job: LoadJob, files: Map<string, number>): void {
       done += read;
     }
   }
-  matrixFormat(job.dtype, job.name).pack(kernels[job.arena], staging, job.target, panels, job.cols);
+  pack?.(kernels[job.arena], start, job.target, panels, job.cols);
 }
 
 function fileBytes(job: LoadJob): number {

@@ -1,12 +1,10 @@
-// GenerationEvents -> a chat completion, or its chunks. One reading of the events (`Progress`) serves both, so that they cannot tell
-// different stories.
+// GenerationEvents -> a chat completion, or its chunks.
 
-import { fromFailure, invariant } from '../../core/errors.ts';
+import { invariant } from '../../core/errors.ts';
 import type { FinishReason, GenerationEvent, Usage } from '../../core/generation.ts';
 import type * as wire from '../../generated/types.ts';
 import type { RequestFacts } from '../dialect.ts';
-
-type Started = Extract<GenerationEvent, { type: 'started' }>;
+import { steps, writeUsage, type Started } from '../steps.ts';
 
 export async function collect(
   events: AsyncIterable<GenerationEvent>,
@@ -22,10 +20,10 @@ export async function collect(
       continue;
     }
     const choice = (choices[step.choice] ??= { content: '', reasoning: undefined, finish: undefined });
-    if (step.type === 'content') choice.content += step.text;
+    if (step.type === 'text') choice.content += step.text;
     if (step.type === 'reasoning') choice.reasoning = (choice.reasoning ?? '') + step.text;
     if (step.type === 'finished') {
-      choice.finish = step.reason;
+      choice.finish = finishReasons[step.reason];
       usage = step.usage;
     }
   }
@@ -94,54 +92,15 @@ export async function* stream(
       roles.add(index);
       yield delta(index, { role: 'assistant', content: '', refusal: null });
     }
-    if (step.type === 'content') yield delta(index, { content: step.text });
+    if (step.type === 'text') yield delta(index, { content: step.text });
     if (step.type === 'reasoning') yield delta(index, { reasoning_content: step.text });
     if (step.type === 'finished') {
       usage = step.usage;
-      yield delta(index, {}, step.reason);
+      yield delta(index, {}, finishReasons[step.reason]);
     }
   }
   invariant(usage !== undefined, 'an answer has an end');
   if (wantsUsage) yield chunk([], writeUsage(usage));
-}
-
-/** The events in the words of this dialect. */
-type Step =
-  | { readonly type: 'started'; readonly event: Started }
-  | { readonly type: 'content' | 'reasoning'; readonly choice: number; readonly text: string }
-  | { readonly type: 'finished'; readonly choice: number; readonly reason: wire.FinishReason; readonly usage: Usage };
-
-async function* steps(events: AsyncIterable<GenerationEvent>): AsyncGenerator<Step, void, void> {
-  /** Kind of the open block, by choice. */
-  const open = new Map<number, 'content' | 'reasoning'>();
-  for await (const event of events) {
-    switch (event.type) {
-      case 'started':
-        yield { type: 'started', event };
-        break;
-      case 'block_start':
-        // No output format of this release reads calls, so tools are refused before.
-        invariant(event.kind === 'text' || event.kind === 'reasoning', `a chat answer can show a ${event.kind} block`);
-        open.set(event.choice, event.kind === 'text' ? 'content' : 'reasoning');
-        break;
-      case 'delta': {
-        const type = open.get(event.choice);
-        invariant(type !== undefined, 'text belongs to an open block');
-        yield { type, choice: event.choice, text: event.text };
-        break;
-      }
-      case 'block_end':
-        open.delete(event.choice);
-        break;
-      case 'finished':
-        yield { type: 'finished', choice: event.choice, reason: finishReasons[event.reason], usage: event.usage };
-        break;
-      case 'failed':
-        throw fromFailure(event.error);
-      default:
-        throw event satisfies never;
-    }
-  }
 }
 
 const finishReasons: Readonly<Record<FinishReason, wire.FinishReason>> = {
@@ -149,12 +108,3 @@ const finishReasons: Readonly<Record<FinishReason, wire.FinishReason>> = {
   length: 'length',
   tool: 'tool_calls',
 };
-
-function writeUsage({ promptTokens, completionTokens, cachedTokens }: Usage): wire.CompletionUsage {
-  return {
-    prompt_tokens: promptTokens,
-    completion_tokens: completionTokens,
-    total_tokens: promptTokens + completionTokens,
-    prompt_tokens_details: { cached_tokens: cachedTokens },
-  };
-}

@@ -1,0 +1,266 @@
+// One request of uWebSockets.js and its answer, as an `Exchange`.
+//
+// What must be known of the implementation: request and chunks are gone when the callback returns; the response must not be touched after its
+// end or its abort; only corked writes leave in one piece; `end` in mid-stream must not ask for the connection's end (the header would
+// land in the body); a write that was not taken arms a 10 s timeout, which `onWritable` takes away, so that it must always be registered
+// before anything is streamed.
+
+import { STATUS_CODES, validateHeaderName, validateHeaderValue } from 'node:http';
+import { SocketAddress } from 'node:net';
+import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
+import { BodyError, type Exchange, type Headers, type Refusal } from './transport.ts';
+import { UwsBody } from './uws-body.ts';
+
+/** What the exchange needs of its transport. */
+export interface UwsOwner {
+  /** Whether connections end with their answers. */
+  readonly isClosing: boolean;
+  /** The answer is out, or the socket went away. */
+  ended(exchange: UwsExchange): void;
+}
+
+/** An unread body of at most this size is read and dropped, and the connection may be used again. */
+const discardBytes = 65_536;
+
+/** Larger answers are handed over piece by piece, so that their end is known. */
+const wholeBytes = 65_536;
+
+export class UwsExchange implements Exchange {
+  readonly method: string;
+  readonly path: string;
+  readonly query: string;
+  readonly remoteAddress: string;
+  readonly #owner: UwsOwner;
+  readonly #headers = new Map<string, string>();
+  readonly #gone = new AbortController();
+  readonly #body: UwsBody | undefined;
+  /** `undefined` as soon as it must not be touched any more. */
+  #response: HttpResponse | undefined;
+  /** Of a streamed answer, until they leave with the first piece. */
+  #head: Head | undefined;
+  #isBehind = false;
+  readonly #waiting: string[] = [];
+  #isEnding = false;
+  #wake: (() => void) | undefined;
+
+  constructor(response: HttpResponse, request: HttpRequest, owner: UwsOwner) {
+    response.onAborted(() => this.#lost());
+    this.#response = response;
+    this.#owner = owner;
+    this.method = request.getCaseSensitiveMethod();
+    this.path = request.getUrl();
+    this.query = request.getQuery() ?? '';
+    this.remoteAddress = addressText(response.getRemoteAddress());
+    request.forEach((name, value) => {
+      const earlier = this.#headers.get(name);
+      this.#headers.set(name, earlier === undefined ? value : `${earlier}, ${value}`);
+    });
+    const length = this.#headers.get('content-length');
+    if (length !== undefined || this.#headers.has('transfer-encoding')) {
+      this.#body = new UwsBody(response, length === undefined ? Number.NaN : Number(length));
+    }
+  }
+
+  get signal(): AbortSignal {
+    return this.#gone.signal;
+  }
+
+  header(name: string): string | undefined {
+    return this.#headers.get(name);
+  }
+
+  body(limitBytes: number): Promise<Uint8Array> {
+    if (this.signal.aborted) return Promise.reject(new BodyError('aborted'));
+    return this.#body?.read(limitBytes) ?? Promise.resolve(new Uint8Array());
+  }
+
+  send(status: number, headers: Headers, body: Uint8Array | string): void {
+    const response = this.#response;
+    if (response === undefined) return;
+    const isSending = this.#body?.isComplete === false;
+    const head = headOf(status, headers, (isSending && !this.#discardsCheaply()) || this.#owner.isClosing);
+    this.#body?.drop();
+    if (this.method === 'HEAD' || status === 204 || status === 304) {
+      response.cork(() => {
+        head.write(response);
+        if (head.isClosing) response.writeHeader('connection', 'close');
+        if (this.method === 'HEAD') response.writeHeader('content-length', String(Buffer.byteLength(body)));
+        response.endWithoutBody();
+      });
+      this.#end();
+    } else if (body.length <= wholeBytes) {
+      response.cork(() => {
+        head.write(response);
+        // Closing under a client that still sends would reset the connection: that one is only told.
+        if (head.isClosing && isSending) response.writeHeader('connection', 'close');
+        response.end(body, head.isClosing && !isSending);
+      });
+      this.#end();
+    } else this.#sendInPieces(response, head, typeof body === 'string' ? Buffer.from(body) : body);
+  }
+
+  /** Answers what must not be read any further, and closes at once. */
+  refuse(status: number, { headers, body }: Refusal): void {
+    const response = this.#response;
+    if (response === undefined) return;
+    const head = headOf(status, headers, true);
+    this.#body?.drop();
+    response.cork(() => {
+      head.write(response);
+      response.end(body, true);
+    });
+    this.#end();
+  }
+
+  start(status: number, headers: Headers): void {
+    const response = this.#response;
+    if (response === undefined) return;
+    this.#head = headOf(status, headers, this.#owner.isClosing);
+    this.#body?.drop();
+    response.onWritable(() => {
+      this.#caughtUp(response);
+      return true;
+    });
+  }
+
+  write(chunk: string): boolean {
+    if (this.#response === undefined || this.#isEnding) return false;
+    // What a reader who is behind cannot take stays with us, so that the end of the stream is known to be out.
+    if (this.#isBehind) this.#waiting.push(chunk);
+    else this.#writePiece(this.#response, chunk);
+    return !this.#isBehind;
+  }
+
+  drained(): Promise<void> {
+    if (!this.#isBehind || this.#response === undefined) return Promise.resolve();
+    return new Promise((resolve) => {
+      const earlier = this.#wake;
+      this.#wake = () => {
+        earlier?.();
+        resolve();
+      };
+    });
+  }
+
+  end(): void {
+    const response = this.#response;
+    if (response === undefined) return;
+    this.#isEnding = true;
+    if (this.#isBehind) return;
+    response.cork(() => {
+      const isEmpty = this.#writeHead(response);
+      if (isEmpty && this.method === 'HEAD') response.endWithoutBody();
+      else response.end();
+    });
+    this.#end();
+  }
+
+  /** Says whether nothing was written before. */
+  #writeHead(response: HttpResponse): boolean {
+    const head = this.#head;
+    if (head === undefined) return false;
+    this.#head = undefined;
+    head.write(response);
+    if (head.isClosing) response.writeHeader('connection', 'close');
+    return true;
+  }
+
+  #sendInPieces(response: HttpResponse, head: Head, body: Uint8Array): void {
+    const pour = (): boolean => {
+      let [isTaken, isDone] = [false, false];
+      response.cork(() => {
+        [isTaken, isDone] = response.tryEnd(body.subarray(response.getWriteOffset()), body.length);
+      });
+      if (isDone) this.#end();
+      return isTaken;
+    };
+    response.onWritable(pour);
+    response.cork(() => {
+      head.write(response);
+      if (head.isClosing) response.writeHeader('connection', 'close');
+    });
+    pour();
+  }
+
+  #writePiece(response: HttpResponse, chunk: string): void {
+    response.cork(() => {
+      this.#writeHead(response);
+      this.#isBehind = !response.write(chunk);
+    });
+  }
+
+  /** The socket takes bytes again. */
+  #caughtUp(response: HttpResponse): void {
+    // Flushes what uWebSockets.js has kept: with `onWritable` registered it does not do so itself.
+    response.cork(() => undefined);
+    this.#isBehind = false;
+    for (let chunk; !this.#isBehind && (chunk = this.#waiting.shift()) !== undefined;)
+      this.#writePiece(response, chunk);
+    if (this.#isBehind) return;
+    this.#wakeUp();
+    if (this.#isEnding) this.end();
+  }
+
+  #wakeUp(): void {
+    const wake = this.#wake;
+    this.#wake = undefined;
+    wake?.();
+  }
+
+  #end(): void {
+    this.#response = undefined;
+    this.#owner.ended(this);
+  }
+
+  #lost(): void {
+    if (this.#response === undefined) return;
+    this.#response = undefined;
+    this.#waiting.length = 0;
+    this.#body?.lost();
+    this.#wakeUp();
+    this.#gone.abort(new Error('the client closed the connection'));
+    this.#owner.ended(this);
+  }
+
+  #discardsCheaply(): boolean {
+    return Number(this.#headers.get('content-length') ?? Number.POSITIVE_INFINITY) <= discardBytes;
+  }
+}
+
+interface Head {
+  /** The connection ends with this answer. */
+  readonly isClosing: boolean;
+  write(response: HttpResponse): void;
+}
+
+/** Written by uWebSockets.js itself, or decided by us. */
+const ownHeaders = new Set(['content-length', 'transfer-encoding', 'date', 'connection']);
+
+/** Throws what `node:http` throws for names and values that cannot be written. */
+function headOf(status: number, headers: Headers, isClosing: boolean): Head {
+  const lines: (readonly [string, string])[] = [];
+  let closes = isClosing;
+  for (const [name, value] of Object.entries(headers)) {
+    validateHeaderName(name);
+    validateHeaderValue(name, value);
+    const key = name.toLowerCase();
+    if (key === 'connection' && value.toLowerCase() === 'close') closes = true;
+    if (!ownHeaders.has(key)) lines.push([name, value]);
+  }
+  return {
+    isClosing: closes,
+    write(response) {
+      response.writeStatus(`${status} ${STATUS_CODES[status] ?? 'Unknown'}`);
+      for (const [name, value] of lines) response.writeHeader(name, value);
+    },
+  };
+}
+
+/** As `node:http` says it: `127.0.0.1`, `::1`, `::ffff:127.0.0.1`. */
+function addressText(bytes: ArrayBuffer): string {
+  const octets = new Uint8Array(bytes);
+  if (octets.length === 4) return octets.join('.');
+  if (octets.length !== 16) return '';
+  const groups = Array.from({ length: 8 }, (_, i) => ((octets[2 * i] << 8) | octets[2 * i + 1]).toString(16));
+  return new SocketAddress({ address: groups.join(':'), family: 'ipv6' }).address;
+}

@@ -1,0 +1,106 @@
+import t from 'tap';
+import type { GenerationRequest } from '../../core/generation.ts';
+import type { CompletionRequest } from '../../generated/types.ts';
+import type { RequestFacts } from '../dialect.ts';
+import { read } from './read.ts';
+
+const facts: RequestFacts = { id: 'cmpl-1', created: 1, tenant: 'anonymous', seed: 99 };
+
+function reading(body: Partial<CompletionRequest>): readonly GenerationRequest[] {
+  return read({ prompt: 'Once', ...body }, facts);
+}
+
+void t.test('a body of a prompt alone: every default', async (t) => {
+  t.same(reading({}), [
+    {
+      id: 'cmpl-1',
+      model: undefined,
+      tenant: 'anonymous',
+      prompt: { type: 'text', text: 'Once', param: 'prompt' },
+      sampling: { temperature: 1, topP: 1, topK: 0, minP: 0, seed: 99 },
+      stop: [],
+      maxTokens: 16,
+      choices: 1,
+      echo: false,
+      truncate: false,
+      output: { type: 'logits' },
+      traceId: undefined,
+    },
+  ]);
+});
+
+void t.test('null means left out', async (t) => {
+  const nulls = Object.fromEntries(
+    'model temperature top_p top_k min_p seed stop max_tokens max_completion_tokens stream stream_options echo'
+      .split(' ')
+      .map((name) => [name, null]),
+  );
+  t.same(reading(nulls), reading({}));
+});
+
+void t.test('the four forms of a prompt, and no prompt', async (t) => {
+  const prompts = (prompt: CompletionRequest['prompt']): unknown => reading({ prompt }).map((each) => each.prompt);
+  t.same(prompts('a'), [{ type: 'text', text: 'a', param: 'prompt' }]);
+  t.same(prompts([1, 2]), [{ type: 'tokens', ids: [1, 2], param: 'prompt' }]);
+  t.same(prompts(['a', '']), [
+    { type: 'text', text: 'a', param: 'prompt[0]' },
+    { type: 'text', text: '', param: 'prompt[1]' },
+  ]);
+  t.same(prompts([[1], [2, 3]]), [
+    { type: 'tokens', ids: [1], param: 'prompt[0]' },
+    { type: 'tokens', ids: [2, 3], param: 'prompt[1]' },
+  ]);
+  t.same(prompts(null), prompts(''));
+});
+
+void t.test('a list holds one kind of thing', async (t) => {
+  const cases: [CompletionRequest['prompt'], string][] = [
+    [['a', 1], 'prompt[1] is a token id and prompt[0] is a string'],
+    [[1, 2, 'a'], 'prompt[2] is a string and prompt[0] is a token id'],
+    [[[1], 'a'], 'prompt[1] is a string and prompt[0] is a list'],
+    [[1, [2]], 'prompt[1] is a list and prompt[0] is a token id'],
+  ];
+  for (const [prompt, message] of cases) {
+    t.throws(() => reading({ prompt }), {
+      name: 'ApiError',
+      param: message.split(' ')[0],
+      message: new RegExp(`^${message.replaceAll(/[[\]]/g, '\\$&')}`),
+    });
+  }
+});
+
+void t.test('prompts are counted, tokens of one prompt are not prompts', async (t) => {
+  t.equal(reading({ prompt: Array.from({ length: 128 }, () => 'a') }).length, 128);
+  t.throws(() => reading({ prompt: Array.from({ length: 129 }, () => 'a') }), {
+    name: 'ApiError',
+    param: 'prompt',
+    message: /at most 128 prompts, this one has 129/,
+  });
+  t.equal(reading({ prompt: Array.from({ length: 129 }, () => 1) }).length, 1);
+});
+
+void t.test('each prompt has an id and a seed of its own, derived from those of the request', async (t) => {
+  const all = reading({ prompt: ['a', 'a', 'b'], seed: 7, top_k: 3 });
+  t.same(
+    all.map(({ id, sampling }) => [id, sampling.seed, sampling.topK]),
+    [
+      ['cmpl-1', 7, 3],
+      ['cmpl-1-1', 8, 3],
+      ['cmpl-1-2', 9, 3],
+    ],
+  );
+  t.same(
+    reading({ prompt: ['a', 'a'] }).map(({ sampling }) => sampling.seed),
+    [99, 100],
+  );
+});
+
+void t.test('limits, echo and what disagrees', async (t) => {
+  const first = (body: Partial<CompletionRequest>): GenerationRequest => reading(body)[0];
+  t.equal(first({ max_tokens: 0 }).maxTokens, 0);
+  t.equal(first({ max_completion_tokens: 5 }).maxTokens, 5);
+  t.equal(first({ echo: true }).echo, true);
+  t.same(first({ stop: 'END' }).stop, ['END']);
+  t.throws(() => reading({ max_tokens: 1, max_completion_tokens: 2 }), { name: 'ApiError', param: 'max_tokens' });
+  t.throws(() => reading({ stream_options: { include_usage: true } }), { name: 'ApiError', param: 'stream_options' });
+});

@@ -1,0 +1,71 @@
+// Text completion body -> one GenerationRequest per prompt. The body is valid (generated validator) and asks for nothing that is refused
+// (field plan); what concerns several values at once is checked here.
+
+import { ApiError } from '../../core/errors.ts';
+import type { GenerationRequest, TextPrompt, TokenPrompt } from '../../core/generation.ts';
+import { seedOfPrompt } from '../../core/sampling.ts';
+import type * as wire from '../../generated/types.ts';
+import type { RequestFacts } from '../dialect.ts';
+import { checkDelivery, readLimit, readSampling, readStop } from '../generation-options.ts';
+
+/** As many as a request may have choices. Each takes a place in the queue of the engine. */
+const maxPrompts = 128;
+
+export function read(body: wire.CompletionRequest, facts: RequestFacts): readonly GenerationRequest[] {
+  checkDelivery(body);
+  const sampling = readSampling(body, facts.seed);
+  const shared = {
+    model: body.model ?? undefined,
+    tenant: facts.tenant,
+    stop: readStop(body.stop),
+    // The published default, small as it is: clients of this endpoint reckon with it.
+    maxTokens: readLimit(body) ?? 16,
+    choices: body.n ?? 1,
+    echo: body.echo ?? false,
+    truncate: false,
+    output: { type: 'logits' },
+    traceId: facts.traceId,
+  } as const;
+  return readPrompts(body.prompt).map((prompt, index) => ({
+    ...shared,
+    id: index === 0 ? facts.id : `${facts.id}-${index}`,
+    prompt,
+    sampling: { ...sampling, seed: seedOfPrompt(sampling.seed, index) },
+  }));
+}
+
+type WirePrompt = wire.CompletionRequest['prompt'];
+type Entry = Exclude<WirePrompt, string | null>[number];
+
+/** What the first entry of a list is decides what the list is. */
+function readPrompts(prompt: WirePrompt): readonly (TextPrompt | TokenPrompt)[] {
+  if (prompt === null || typeof prompt === 'string') return [{ type: 'text', text: prompt ?? '', param: 'prompt' }];
+  const kind = kindOf(prompt[0]);
+  const odd = prompt.findIndex((entry) => kindOf(entry) !== kind);
+  if (odd >= 0) {
+    throw invalid(
+      `prompt[${odd}]`,
+      `prompt[${odd}] is ${words[kindOf(prompt[odd])]} and prompt[0] is ${words[kind]}; a list holds strings, token ids, or lists of token ids.`,
+    );
+  }
+  if (kind === 'number') return [{ type: 'tokens', ids: prompt as readonly number[], param: 'prompt' }];
+  if (prompt.length > maxPrompts) {
+    const most = `A request may have at most ${maxPrompts} prompts, this one has ${prompt.length}. Send several requests.`;
+    throw invalid('prompt', most);
+  }
+  return prompt.map((entry, index) => {
+    const param = `prompt[${index}]`;
+    if (typeof entry === 'string') return { type: 'text', text: entry, param };
+    return { type: 'tokens', ids: entry as wire.TokenIds, param };
+  });
+}
+
+function kindOf(entry: Entry): keyof typeof words {
+  return typeof entry === 'string' || typeof entry === 'number' ? (typeof entry as 'string' | 'number') : 'list';
+}
+
+const words = { string: 'a string', number: 'a token id', list: 'a list' } as const;
+
+function invalid(param: string, message: string): ApiError {
+  return new ApiError('invalid_request', message, { code: 'invalid_value', param });
+}
