@@ -23,7 +23,8 @@ export async function benchEngine(args: readonly string[]): Promise<void> {
   const path = options.text('model');
   if (path === undefined) throw new UsageError('--model PATH is required');
   const kvCache = options.text('kv-cache') ?? 'f16';
-  if (kvCache !== 'f32' && kvCache !== 'f16') throw new UsageError('--kv-cache takes f32 or f16');
+  if (kvCache !== 'f32' && kvCache !== 'f16' && kvCache !== 'q8_0')
+    throw new UsageError('--kv-cache takes f32, f16 or q8_0');
   const kernels = kernelsOf(options.text('kernels') ?? 'auto');
   const runtimes = new Runtimes({ log: { ...silentLog, warn: (line) => process.stderr.write(`${line}\n`) } });
   const runtime = options.text('engine-runtime') ?? 'auto';

@@ -121,9 +121,9 @@ const flags: { readonly [K in keyof Config]: Flag<Config[K]> } = {
     name: 'kv-cache',
     group: 'Model',
     value: 'TYPE',
-    text: 'numbers of the key and value cache: f32, or f16 for half the memory',
-    parse: oneOf(['f32', 'f16'], { q8_0: 'the q8_0 cache comes in a later release; use f16 or f32' }),
-    fallback: () => 'f32',
+    text: 'numbers of the key and value cache: f16, f32 for twice the memory, or q8_0 for about half of it',
+    parse: oneOf(['f32', 'f16', 'q8_0']),
+    fallback: () => 'f16',
   },
   device: {
     name: 'device',

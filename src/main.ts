@@ -6,6 +6,7 @@ import { chooseTransport, type ChosenTransport } from './choose-transport.ts';
 import { readCommand, UsageError, type Config } from './config.ts';
 import type { Log } from './core/log.ts';
 import { physicalCores } from './cores.ts';
+import { freeMemory } from './engine/free-memory.ts';
 import { Runtimes } from './engine/runtime.ts';
 import { document } from './generated/document.js';
 import { routes } from './generated/operations.ts';
@@ -17,7 +18,7 @@ import { createLog } from './logger.ts';
 import { createOperations } from './operations/index.ts';
 import { docsPages } from './pages/docs.ts';
 import { stopOnSignals } from './signals.ts';
-import { cannotListen, exitCodes, noSuchModel, StartError } from './start-error.ts';
+import { cannotListen, exitCodeOf, noSuchModel } from './start-error.ts';
 import { createProgress, errorText, isLoopback, startScreen, type ScreenFacts } from './terminal.ts';
 import { findParts } from './weights/gguf-parts.ts';
 
@@ -39,8 +40,7 @@ export async function main(): Promise<number> {
     const message = error instanceof Error ? error.message : String(error);
     const hint = error instanceof UsageError ? '\nall flags: tramontane --help' : '';
     stderr.write(errorText(message + hint, color));
-    if (error instanceof UsageError) return exitCodes.usage;
-    return error instanceof StartError ? error.exitCode : exitCodes.failed;
+    return exitCodeOf(error);
   }
 }
 
@@ -62,7 +62,7 @@ async function serve(config: Config, terminal: Terminal): Promise<number> {
   const from = performance.now();
   const write = (text: string): void => void process.stderr.write(text);
   const log = createLog({ format: config.logFormat, level: config.logLevel, write });
-  const freeBytes = process.availableMemory();
+  const { freeBytes } = freeMemory();
   const path = await findModel(config.model ?? bundledModel);
   const chosen = await chooseTransport(config.transport, log);
   const served = new ServedModel(modelName(path), config.aliases, Math.floor(Date.now() / 1000));

@@ -1,6 +1,7 @@
 import { PassThrough } from 'node:stream';
 import t from 'tap';
-import { createProgress, errorText, isLoopback, mebibytes, startScreen, type ScreenFacts } from './terminal.ts';
+import { mebibytes } from './core/units.ts';
+import { createProgress, errorText, isLoopback, startScreen, type ScreenFacts } from './terminal.ts';
 
 const facts: ScreenFacts = {
   version: '0.1.0',

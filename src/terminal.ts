@@ -2,6 +2,7 @@
 // Standard output stays free for what was asked for (--help, --version).
 
 import cliProgress from 'cli-progress';
+import { grouped, mebibytes } from './core/units.ts';
 import type { LoadedModel } from './engine/messages.ts';
 import type { EngineRuntime } from './engine/runtime.ts';
 
@@ -138,17 +139,6 @@ export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host);
 }
 
-/** 3276800 -> `3 MiB`, 1610612736 -> `1.5 GiB`. */
-export function mebibytes(bytes: number): string {
-  const mib = bytes / 2 ** 20;
-  if (mib >= 1024) return `${(mib / 1024).toFixed(1)} GiB`;
-  return mib >= 10 ? `${Math.round(mib)} MiB` : `${mib.toFixed(1)} MiB`;
-}
-
 function parameters(count: number): string {
   return count >= 5e8 ? `${(count / 1e9).toFixed(1)} B` : `${(count / 1e6).toFixed(1)} M`;
-}
-
-function grouped(value: number): string {
-  return value.toLocaleString('en-US');
 }

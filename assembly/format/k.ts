@@ -7,6 +7,8 @@ import { bytes4, fifth, halves, nibbles, signed4, upper } from './bits';
 @unmanaged
 export class Q4_K {
   // @ts-ignore: decorator
+  @inline moreBits(): u8 { return 0; }
+  // @ts-ignore: decorator
   @inline bytes(): usize { return 1184; }
   // @ts-ignore: decorator
   @inline subs(): usize { return 8; }
@@ -23,22 +25,24 @@ export class Q4_K {
   // @ts-ignore: decorator
   @inline raw(p: usize, sub: usize, high: usize, g: usize, half: usize): v128 { return v128.load(p + (sub << 7) + (g << 5) + half); }
   // @ts-ignore: decorator
-  @inline word(raw: v128, p: usize, sub: usize, high: usize, g: usize, half: usize): v128 {
-    return nibbles(raw, high);
+  @inline word(raw: v128, p: usize, sub: usize, high: usize, g: usize, half: usize, m: v128, more: v128): v128 {
+    return nibbles(raw, high, m);
   }
   // @ts-ignore: decorator
-  @inline scale(p: usize, sub: usize, part: usize, half: usize): v128 {
-    return f32x4.mul(halves(p + 1152, half), bytes4(p + 1024 + (sub << 3) + (half >> 2)));
+  @inline scale(p: usize, sub: usize, part: usize, half: usize, bits: v128, by: v128): v128 {
+    return f32x4.mul(halves(p + 1152, half, bits, by), bytes4(p + 1024 + (sub << 3) + (half >> 2)));
   }
   // @ts-ignore: decorator
-  @inline offset(p: usize, sub: usize, part: usize, half: usize): v128 {
-    return f32x4.neg(f32x4.mul(halves(p + 1168, half), bytes4(p + 1088 + (sub << 3) + (half >> 2))));
+  @inline offset(p: usize, sub: usize, part: usize, half: usize, bits: v128, by: v128): v128 {
+    return f32x4.neg(f32x4.mul(halves(p + 1168, half, bits, by), bytes4(p + 1088 + (sub << 3) + (half >> 2))));
   }
 }
 
 /** 8 x 128 bytes of nibbles | 8 x 32 bytes of fifth bits | 8 x 8 scales | 8 x 8 minima | 8 f16 d | 8 f16 dmin */
 @unmanaged
 export class Q5_K {
+  // @ts-ignore: decorator
+  @inline moreBits(): u8 { return 16; }
   // @ts-ignore: decorator
   @inline bytes(): usize { return 1440; }
   // @ts-ignore: decorator
@@ -56,22 +60,24 @@ export class Q5_K {
   // @ts-ignore: decorator
   @inline raw(p: usize, sub: usize, high: usize, g: usize, half: usize): v128 { return v128.load(p + (sub << 7) + (g << 5) + half); }
   // @ts-ignore: decorator
-  @inline word(raw: v128, p: usize, sub: usize, high: usize, g: usize, half: usize): v128 {
-    return v128.or(nibbles(raw, high), fifth(v128.load(p + 1024 + (sub << 5) + half), high + g));
+  @inline word(raw: v128, p: usize, sub: usize, high: usize, g: usize, half: usize, m: v128, more: v128): v128 {
+    return v128.or(nibbles(raw, high, m), fifth(v128.load(p + 1024 + (sub << 5) + half), high + g, more));
   }
   // @ts-ignore: decorator
-  @inline scale(p: usize, sub: usize, part: usize, half: usize): v128 {
-    return f32x4.mul(halves(p + 1408, half), bytes4(p + 1280 + (sub << 3) + (half >> 2)));
+  @inline scale(p: usize, sub: usize, part: usize, half: usize, bits: v128, by: v128): v128 {
+    return f32x4.mul(halves(p + 1408, half, bits, by), bytes4(p + 1280 + (sub << 3) + (half >> 2)));
   }
   // @ts-ignore: decorator
-  @inline offset(p: usize, sub: usize, part: usize, half: usize): v128 {
-    return f32x4.neg(f32x4.mul(halves(p + 1424, half), bytes4(p + 1344 + (sub << 3) + (half >> 2))));
+  @inline offset(p: usize, sub: usize, part: usize, half: usize, bits: v128, by: v128): v128 {
+    return f32x4.neg(f32x4.mul(halves(p + 1424, half, bits, by), bytes4(p + 1344 + (sub << 3) + (half >> 2))));
   }
 }
 
 /** 8 x 128 bytes of low nibbles | 8 x 2 x 32 bytes of upper bit pairs (columns 0-15, 16-31) | 16 x 8 int8 scales | 8 f16 d */
 @unmanaged
 export class Q6_K {
+  // @ts-ignore: decorator
+  @inline moreBits(): u8 { return 48; }
   // @ts-ignore: decorator
   @inline bytes(): usize { return 1680; }
   // @ts-ignore: decorator
@@ -89,15 +95,15 @@ export class Q6_K {
   // @ts-ignore: decorator
   @inline raw(p: usize, sub: usize, high: usize, g: usize, half: usize): v128 { return v128.load(p + (sub << 7) + (g << 5) + half); }
   // @ts-ignore: decorator
-  @inline word(raw: v128, p: usize, sub: usize, high: usize, g: usize, half: usize): v128 {
-    return v128.or(nibbles(raw, high), upper(v128.load(p + 1024 + (sub << 6) + (high << 3) + half), g));
+  @inline word(raw: v128, p: usize, sub: usize, high: usize, g: usize, half: usize, m: v128, more: v128): v128 {
+    return v128.or(nibbles(raw, high, m), upper(v128.load(p + 1024 + (sub << 6) + (high << 3) + half), g, more));
   }
   // @ts-ignore: decorator
-  @inline scale(p: usize, sub: usize, part: usize, half: usize): v128 {
-    return f32x4.mul(halves(p + 1664, half), signed4(p + 1536 + (((sub << 1) + part) << 3) + (half >> 2)));
+  @inline scale(p: usize, sub: usize, part: usize, half: usize, bits: v128, by: v128): v128 {
+    return f32x4.mul(halves(p + 1664, half, bits, by), signed4(p + 1536 + (((sub << 1) + part) << 3) + (half >> 2)));
   }
   // @ts-ignore: decorator
-  @inline offset(p: usize, sub: usize, part: usize, half: usize): v128 {
+  @inline offset(p: usize, sub: usize, part: usize, half: usize, bits: v128, by: v128): v128 {
     return i32x4.splat(0);
   }
 }

@@ -3,6 +3,7 @@
 //   acc = f32(sum(byte * q) - bias * sum(q)) * (weight scale * activation scale) + acc,   then   acc = offset * (scale * sum(q)) + acc
 // One order of every sum, whatever the tile; integer parts are exact. F: format class (format/), R: range class (simd.ts).
 
+import { halfBits, halfScale } from '../half';
 import { madd } from '../simd';
 import { quantShift } from '../activation';
 
@@ -22,6 +23,10 @@ export function tile4<F, R>(
   const parts = changetype<F>(0).parts();
   const quantRow = blocks << quantShift(step);
   const recordRow = blocks << 5;
+  let m = i8x16.splat(15);
+  let more = i8x16.splat(changetype<F>(0).moreBits());
+  let bits = halfBits();
+  let by = halfScale();
   let pair = i32x4.splat(0x00ff00ff);
   let ones = i16x8.splat(1);
   clear4(y, stride);
@@ -39,8 +44,8 @@ export function tile4<F, R>(
         let b3 = i32x4.splat(0);
         if (parts == 1 || part == 0) {
           for (let g: usize = 0; g < 4; g++) {
-            const w0 = changetype<F>(0).word(changetype<F>(0).raw(p, sub, 0, g, 0), p, sub, 0, g, 0);
-            const w1 = changetype<F>(0).word(changetype<F>(0).raw(p, sub, 0, g, 16), p, sub, 0, g, 16);
+            const w0 = changetype<F>(0).word(changetype<F>(0).raw(p, sub, 0, g, 0), p, sub, 0, g, 0, m, more);
+            const w1 = changetype<F>(0).word(changetype<F>(0).raw(p, sub, 0, g, 16), p, sub, 0, g, 16, m, more);
             const low0 = changetype<R>(0).low(w0, pair);
             const high0 = changetype<R>(0).high(w0);
             const low1 = changetype<R>(0).low(w1, pair);
@@ -69,8 +74,8 @@ export function tile4<F, R>(
         }
         if (parts == 1 || part == 1) {
           for (let g: usize = 0; g < 4; g++) {
-            const w0 = changetype<F>(0).word(changetype<F>(0).raw(p, sub, 4, g, 0), p, sub, 4, g, 0);
-            const w1 = changetype<F>(0).word(changetype<F>(0).raw(p, sub, 4, g, 16), p, sub, 4, g, 16);
+            const w0 = changetype<F>(0).word(changetype<F>(0).raw(p, sub, 4, g, 0), p, sub, 4, g, 0, m, more);
+            const w1 = changetype<F>(0).word(changetype<F>(0).raw(p, sub, 4, g, 16), p, sub, 4, g, 16, m, more);
             const low0 = changetype<R>(0).low(w0, pair);
             const high0 = changetype<R>(0).high(w0);
             const low1 = changetype<R>(0).low(w1, pair);
@@ -97,8 +102,8 @@ export function tile4<F, R>(
             q += step;
           }
         }
-        const scale0 = changetype<F>(0).scale(p, sub, part, 0);
-        const scale1 = changetype<F>(0).scale(p, sub, part, 16);
+        const scale0 = changetype<F>(0).scale(p, sub, part, 0, bits, by);
+        const scale1 = changetype<F>(0).scale(p, sub, part, 16, bits, by);
         const sums = sumsOf(s, part, parts);
         let n = i32x4.splat(bias);
         let at: usize = 0;
@@ -113,8 +118,8 @@ export function tile4<F, R>(
         at += recordRow;
         accumulate(row, s + at, sums + at, changetype<R>(0).total(a3, ones), changetype<R>(0).total(b3, ones), scale0, scale1, n);
         if (hasOffset) {
-          const offset0 = changetype<F>(0).offset(p, sub, part, 0);
-          const offset1 = changetype<F>(0).offset(p, sub, part, 16);
+          const offset0 = changetype<F>(0).offset(p, sub, part, 0, bits, by);
+          const offset1 = changetype<F>(0).offset(p, sub, part, 16, bits, by);
           addOffset(y, sums, offset0, offset1);
           addOffset(y + stride, sums + recordRow, offset0, offset1);
           addOffset(y + 2 * stride, sums + 2 * recordRow, offset0, offset1);

@@ -8,8 +8,8 @@ import { Items, outputCount, tokenCount, word } from '../record';
 import { quantShift } from '../activation';
 import { tile4 } from './integer';
 import { tile1, twin1 } from './row';
-import { float1, float4 } from './float';
-import { U16, U32 } from '../format/unpacked';
+import { float1, float4, floatTwin } from './float';
+import { halfBits, halfScale } from '../half';
 import { unpackPanel } from '../unpack/panel';
 
 const UNPACK: usize = 8;
@@ -21,6 +21,20 @@ export function linearFloat<F>(record: usize, batch: usize, from: u32, to: u32):
   const outStride = <usize>word(record, 10);
   const rows = rowCount(record, batch);
   const whole = rows & ~3;
+  if (rows < 4) {
+    const half = (<usize>to - <usize>from) >> 1;
+    const distance = half * cols * changetype<F>(0).bytes();
+    for (let panel = <usize>from; panel < <usize>from + half; panel++) {
+      const w = <usize>word(record, 7) + panel * cols * changetype<F>(0).bytes();
+      const y = <usize>word(record, 9) + (panel << 5);
+      for (let r: usize = 0; r < rows; r++) {
+        const out = y + r * outStride;
+        floatTwin<F>(w, w + distance, <usize>word(record, 4) + r * stride, cols, out, out + (half << 5));
+      }
+    }
+    if (((to - from) & 1) == 0) return;
+    from = to - 1;
+  }
   for (let panel = <usize>from; panel < <usize>to; panel++) {
     const w = <usize>word(record, 7) + panel * cols * changetype<F>(0).bytes();
     let x = <usize>word(record, 4);
@@ -139,7 +153,7 @@ function multiplyTwins<F, R>(
 // @ts-ignore: decorator
 @inline export function wordAt<F>(p: usize, sub: usize, g: usize, half: usize): v128 {
   const raw = changetype<F>(0).raw(p, sub, g & 4, g & 3, half);
-  return changetype<F>(0).word(raw, p, sub, g & 4, g & 3, half);
+  return changetype<F>(0).word(raw, p, sub, g & 4, g & 3, half, i8x16.splat(15), i8x16.splat(changetype<F>(0).moreBits()));
 }
 
 /** A panel of format F -> U32 or U16 (format/unpacked.ts). */
@@ -155,11 +169,11 @@ export function unpack<F, U>(w: usize, blocks: usize, out: usize): void {
       }
       for (let part: usize = 0; part < parts; part++) {
         const scales = out + 256 + (part << 5);
-        v128.store(scales, changetype<F>(0).scale(p, sub, part, 0));
-        v128.store(scales, changetype<F>(0).scale(p, sub, part, 16), 16);
+        v128.store(scales, changetype<F>(0).scale(p, sub, part, 0, halfBits(), halfScale()));
+        v128.store(scales, changetype<F>(0).scale(p, sub, part, 16, halfBits(), halfScale()), 16);
         const offsets = scales + (parts << 5);
-        v128.store(offsets, changetype<F>(0).offset(p, sub, part, 0));
-        v128.store(offsets, changetype<F>(0).offset(p, sub, part, 16), 16);
+        v128.store(offsets, changetype<F>(0).offset(p, sub, part, 0, halfBits(), halfScale()));
+        v128.store(offsets, changetype<F>(0).offset(p, sub, part, 16, halfBits(), halfScale()), 16);
       }
       out += changetype<U>(0).bytes();
     }

@@ -130,7 +130,8 @@ export type FromEngine =
       readonly total: number;
     }
   | { readonly type: 'loaded'; readonly model: LoadedModel }
-  | { readonly type: 'unloadable'; readonly message: string }
+  /** `code`: of the `ApiError` it was, if it was one, as `insufficient_memory`. */
+  | { readonly type: 'unloadable'; readonly message: string; readonly code?: string | undefined }
   /** It has a place in the queue. `cachedTokens`: prompt tokens that the prefix cache would answer now. */
   | { readonly type: 'accepted'; readonly id: string; readonly cachedTokens: number }
   /** Its first forward pass begins. `cachedTokens`: those that the prefix cache did answer. */

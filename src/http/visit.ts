@@ -3,6 +3,7 @@
 import { newId } from '../core/ids.ts';
 import type { Log } from '../core/log.ts';
 import type { Dialect, Route } from '../core/operation.ts';
+import { Abortable } from './abortable.ts';
 import { isUnexpected, type Answer } from './failure.ts';
 import type { Exchange, Headers } from './transport.ts';
 
@@ -10,8 +11,8 @@ export class Visit {
   readonly exchange: Exchange;
   readonly requestId: string;
   readonly log: Log;
-  /** Aborted when the caller is gone, or by `stop`. */
-  readonly signal: AbortSignal;
+  /** Called off when the caller is gone, or by `stop`. */
+  readonly life = new Abortable();
   /** Shape of errors: the route's, as soon as it is known. */
   dialect: Dialect = 'openai';
   route: Route | undefined;
@@ -25,16 +26,14 @@ export class Visit {
   /** Facts for the access log. */
   notes: Record<string, unknown> = {};
   readonly #startedAt = performance.now();
-  readonly #stop = new AbortController();
 
   constructor(exchange: Exchange, log: Log) {
     this.exchange = exchange;
     const given = exchange.header('x-request-id');
     this.requestId = given !== undefined && /^[\w.:-]{1,128}$/.test(given) ? given : newId('req_');
     this.log = log.with({ requestId: this.requestId });
-    this.signal = this.#stop.signal;
     this.headers = this.names;
-    exchange.signal.addEventListener('abort', () => this.#stop.abort(exchange.signal.reason), { once: true });
+    exchange.onGone(() => this.life.abort(new Error('the client closed the connection')));
   }
 
   /** On every answer, whatever happens: OpenAI's clients read the one, Anthropic's the other. */
@@ -43,7 +42,7 @@ export class Visit {
   }
 
   stop(reason: Error): void {
-    this.#stop.abort(reason);
+    this.life.abort(reason);
   }
 
   send({ status, headers, body }: Answer<string | Uint8Array>): void {
@@ -54,14 +53,14 @@ export class Visit {
 
   /** Our own faults go to the log, with their stack. */
   report(error: unknown): void {
-    if (!isUnexpected(error) || this.exchange.signal.aborted) return;
+    if (!isUnexpected(error) || this.exchange.isGone) return;
     this.log.error('request failed', { operation: this.route?.operationId, error });
   }
 
   /** One line per request, without bodies and queries. Probes and pages are not worth one unless they fail. */
   logAccess(): void {
     const { exchange, route } = this;
-    const isGone = exchange.signal.aborted;
+    const { isGone } = exchange;
     const fields = {
       method: exchange.method,
       path: exchange.path.slice(0, 200),
