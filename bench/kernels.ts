@@ -10,33 +10,28 @@ import { items, opcodes, recordBytes, writeRecord } from '../src/compute/wasm/re
 import { strideOf } from '../src/compute/wasm/scratch.ts';
 import type { DType } from '../src/tensor/dtype.ts';
 import { readArguments } from './arguments.ts';
+import { formatTable } from './table.ts';
 
 export async function benchKernels(args: readonly string[]): Promise<void> {
   const options = readArguments(args, ['rows', 'cols', 'tokens', 'seconds', 'kernels'], []);
-  const shape = { rows: options.count('rows', 1024), cols: options.count('cols', 3072) };
-  const many = options.count('tokens', 64);
-  const seconds = options.count('seconds', 1);
+  const shape = { rows: options.amount('rows', 1024), cols: options.amount('cols', 3072) };
+  const many = options.amount('tokens', 64);
+  const seconds = options.number('seconds', 1);
   const wanted = options.text('kernels');
   const builds =
     wanted === undefined ? builtKernels().filter((name) => whyNot(name, probeKernels()) === undefined) : [wanted];
   for (const name of builds) {
     const build = chooseBuild(name);
-    process.stdout.write(`${build.name} build, Node ${process.version}, ${shape.rows} x ${shape.cols}, one thread\n`);
-    for (const dtype of kernelTypes) {
+    const products = shape.rows * shape.cols;
+    const rows = kernelTypes.map((dtype) => {
       const one = measure(build, dtype, { ...shape, tokens: 1 }, seconds);
       const tile = measure(build, dtype, { ...shape, tokens: many }, seconds);
-      const products = shape.rows * shape.cols;
       const bytes = panelCount(shape.rows) * panelBytes(dtype, shape.cols);
-      process.stdout.write(
-        `${dtype.padEnd(7)} 1 token ${figure(bytes * one)} GB/s ${figure(products * one)} GMAC/s` +
-          `    ${many} tokens ${figure(products * many * tile)} GMAC/s\n`,
-      );
-    }
+      return [dtype, (bytes * one) / 1e9, (products * one) / 1e9, (products * many * tile) / 1e9];
+    });
+    process.stdout.write(`${build.name} build, Node ${process.version}, ${shape.rows} x ${shape.cols}, one thread\n`);
+    process.stdout.write(formatTable(['type', '1 token GB/s', 'GMAC/s', `${many} tokens GMAC/s`], rows));
   }
-}
-
-function figure(perSecond: number): string {
-  return (perSecond / 1e9).toFixed(1).padStart(6);
 }
 
 /** Runs per second of one product. */

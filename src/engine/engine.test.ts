@@ -134,6 +134,29 @@ void t.test('requests that arrive together share batches, decodes before prompts
   t.same(order, ['high', 'low', 'a']);
 });
 
+void t.test('times of queue and prompt come with the first tokens, the tokens of a pass before it', async (t) => {
+  const bench = new Bench({ maxSequences: 1, maxBatchTokens: 8 });
+  bench.engine.submit('a', fakeRequest(ids(20), { maxTokens: 2 }));
+  bench.engine.submit('b', fakeRequest(ids(3), { maxTokens: 2 }));
+  const [first] = expectedTokens(fakeRequest(ids(5)), 256);
+  bench.engine.submit('stopped', fakeRequest(ids(5), { stopIds: [first] }));
+  const passes: number[] = [];
+  while (!bench.engine.isIdle) {
+    await bench.engine.step((tokens) => {
+      passes.push(tokens);
+      t.equal(bench.runner.batches.length, passes.length - 1, 'told before the pass');
+      bench.now += 10;
+    });
+  }
+  t.same(passes, [8, 8, 4, 1, 3, 1, 5]);
+  const timings = bench.said.flatMap((message) => ('timing' in message ? [[message.id, message.timing]] : []));
+  t.same(timings, [
+    ['a', { queueMs: 0, prefillMs: 30 }],
+    ['b', { queueMs: 40, prefillMs: 10 }],
+    ['stopped', { queueMs: 60, prefillMs: 10 }],
+  ]);
+});
+
 void t.test('cancel frees the blocks at every stage and silences the request', async (t) => {
   for (const stage of ['waiting', 'prefill', 'in flight', 'decode'] as const) {
     const bench = new Bench({ maxBatchTokens: 4, maxSequences: 1 });

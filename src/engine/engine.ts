@@ -8,7 +8,7 @@ import { SamplingError } from '../sampling/sampler.ts';
 import { refuse } from './admission.ts';
 import { buildBatch, wantsLogits } from './batch.ts';
 import { BlockPool } from './block-pool.ts';
-import type { EngineStats, FinishCause, FromEngine, SubmitOptions } from './messages.ts';
+import type { EngineStats, FinishCause, FromEngine, PromptTiming, SubmitOptions } from './messages.ts';
 import { Pace, type PromptPace } from './pace.ts';
 import { PrefixCache, PrefixKeys, rootKey } from './prefix-cache.ts';
 import type { ModelRunner } from './runner.ts';
@@ -60,7 +60,7 @@ export class Engine {
   #arrivals = 0;
   /** Moving average from submission to finish, for `Retry-After`. */
   #averageMs = 1000;
-  readonly #counts = { steps: 0, prefixQueries: 0, prefixHits: 0 };
+  readonly #counts = { prefixQueries: 0, prefixHits: 0 };
 
   constructor(options: EngineOptions) {
     invariant(options.kvBlocks * blockTokens >= options.contextLength, 'one sequence fits into the KV cache alone');
@@ -76,12 +76,16 @@ export class Engine {
     );
   }
 
-  /** One forward pass and what follows from it. Throws only when the executor is broken: then the process must end. */
-  async step(): Promise<void> {
+  /**
+   * One forward pass and what follows from it; `onPass` hears the number of its tokens before it begins. Throws only when the executor is
+   * broken: then the process must end.
+   */
+  async step(onPass: (tokens: number) => void = () => undefined): Promise<void> {
     this.#expire();
     const work = this.#scheduler.schedule((decoding) => this.#pace.promptBudget(decoding));
     if (work.length === 0) return;
     for (const { sequence } of work) this.#begin(sequence);
+    onPass(work.reduce((sum, { count }) => sum + count, 0));
     const rows = await this.#forward(work);
     let row = 0;
     for (const scheduled of work) {
@@ -113,6 +117,7 @@ export class Engine {
     const at = this.#now();
     const sequence = new Sequence(id, options, {
       order: this.#arrivals++,
+      at,
       limit: Math.min(contextLength, input.ids.length + maxTokens),
       keys: new PrefixKeys([rootKey({ salt: prefixCache?.salt ?? '', tenant, adapter })], input.spans),
     });
@@ -141,7 +146,7 @@ export class Engine {
   }
 
   #begin(sequence: Sequence): void {
-    if (!sequence.begin()) return;
+    if (!sequence.begin(this.#now())) return;
     const { id, promptTokens, cachedTokens = 0 } = sequence;
     if (this.#store.cache !== undefined) {
       this.#counts.prefixQueries += promptTokens;
@@ -158,7 +163,6 @@ export class Engine {
     const rows = await this.#options.runner.forward(buildBatch(work));
     this.#pace.learn({ ms: this.#now() - from, decoding, prompt });
     this.#inFlight = new Set();
-    this.#counts.steps++;
     return rows;
   }
 
@@ -181,8 +185,9 @@ export class Engine {
   /** The token is the sequence's last one. */
   #deliver(sequence: Sequence, token: number): void {
     const { id, choice, options } = sequence;
-    if (options.stopIds.includes(token)) return this.#finish(sequence, 'stop_id');
-    this.#options.emit({ type: 'tokens', id, choice, ids: [token] });
+    const timing = choice === 0 && sequence.generated === 1 ? this.#timing(sequence) : undefined;
+    if (options.stopIds.includes(token)) return this.#finish(sequence, 'stop_id', timing);
+    this.#options.emit({ type: 'tokens', id, choice, ids: [token], ...(timing !== undefined && { timing }) });
     if (sequence.isFull) this.#finish(sequence, 'length');
   }
 
@@ -196,12 +201,15 @@ export class Engine {
     }
   }
 
-  #finish(sequence: Sequence, cause: FinishCause): void {
-    const { id, choice } = sequence;
-    const arrivedAt = this.#requests.get(id)?.arrivedAt;
-    if (arrivedAt !== undefined) this.#averageMs += 0.2 * (this.#now() - arrivedAt - this.#averageMs);
+  #finish(sequence: Sequence, cause: FinishCause, timing?: PromptTiming): void {
+    const { id, choice, start } = sequence;
+    this.#averageMs += 0.2 * (this.#now() - start.at - this.#averageMs);
     this.#drop(sequence);
-    this.#options.emit({ type: 'finished', id, choice, cause });
+    this.#options.emit({ type: 'finished', id, choice, cause, ...(timing !== undefined && { timing }) });
+  }
+
+  #timing({ start, startedAt = start.at }: Sequence): PromptTiming {
+    return { queueMs: startedAt - start.at, prefillMs: this.#now() - startedAt };
   }
 
   #fail(id: string, error: Failure): void {

@@ -110,14 +110,18 @@ export interface EngineStats {
   /** Held by sequences; what the prefix cache alone keeps is free. */
   readonly blocksUsed: number;
   readonly blocksTotal: number;
-  /** Since the process began: forward passes that ended, ... */
-  readonly steps: number;
-  /** ... prompt tokens looked up in the prefix cache, ... */
+  /** Since the process began: prompt tokens looked up in the prefix cache, ... */
   readonly prefixQueries: number;
   /** ... those of them that were found, ... */
   readonly prefixHits: number;
   /** ... and how often a sequence lost its blocks to another and was computed again. */
   readonly preemptions: number;
+}
+
+/** How long a request waited for a place, and how long its prompt took from there. */
+export interface PromptTiming {
+  readonly queueMs: number;
+  readonly prefillMs: number;
 }
 
 export type FinishCause = 'stop_id' | 'length';
@@ -137,9 +141,23 @@ export type FromEngine =
   /** Its first forward pass begins. `cachedTokens`: those that the prefix cache did answer. */
   | { readonly type: 'begun'; readonly id: string; readonly cachedTokens: number }
   | { readonly type: 'rejected'; readonly id: string; readonly error: Failure }
-  | { readonly type: 'tokens'; readonly id: string; readonly choice: number; readonly ids: readonly number[] }
+  /** `timing` comes with the first of these, or with a `finished` before it. */
+  | {
+      readonly type: 'tokens';
+      readonly id: string;
+      readonly choice: number;
+      readonly ids: readonly number[];
+      readonly timing?: PromptTiming | undefined;
+    }
   /** The choice is complete; with the last one, so is the request. */
-  | { readonly type: 'finished'; readonly id: string; readonly choice: number; readonly cause: FinishCause }
+  | {
+      readonly type: 'finished';
+      readonly id: string;
+      readonly choice: number;
+      readonly cause: FinishCause;
+      readonly timing?: PromptTiming | undefined;
+    }
   /** All choices end. */
   | { readonly type: 'failed'; readonly id: string; readonly error: Failure }
-  | { readonly type: 'stats'; readonly stats: EngineStats };
+  /** `passes`: tokens of each forward pass that began since the last one. */
+  | { readonly type: 'stats'; readonly stats: EngineStats; readonly passes: readonly number[] };

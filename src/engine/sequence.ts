@@ -19,6 +19,8 @@ export interface KvStore {
 export interface SequenceStart {
   /** Place in the order of arrival. */
   readonly order: number;
+  /** When it arrived, milliseconds on the engine's clock. */
+  readonly at: number;
   /** Most ids it may ever have, prompt and answer together. */
   readonly limit: number;
   /** Names of its blocks in the prefix cache. */
@@ -40,6 +42,8 @@ export class Sequence {
   status: SequenceStatus = 'waiting';
   /** Continuations that it will have to make room for beside itself: those of its request that are not forked yet. */
   unforked: number;
+  /** When it took part in a pass for the first time. */
+  startedAt: number | undefined;
   readonly #ids: Int32Array;
   readonly #blocks: Int32Array;
   #length: number;
@@ -149,8 +153,9 @@ export class Sequence {
   }
 
   /** It takes part in a pass now. `true` the first time. */
-  begin(): boolean {
+  begin(now: number): boolean {
     if (this.#cachedTokens !== undefined) return false;
+    this.startedAt = now;
     this.#cachedTokens = this.#computed;
     return true;
   }

@@ -4,6 +4,7 @@
 import { Channel } from '../core/channel.ts';
 import { fromFailure, invariant } from '../core/errors.ts';
 import type { FinishCause, FromEngine, SubmitOptions, ToEngine } from './messages.ts';
+import type { EngineMeter, SequenceMeter, SequenceOutcome } from './meter.ts';
 
 export type EngineEvent =
   /** Its turn has come. `cachedTokens`: prompt tokens that the prefix cache answered. At most once, before any token. */
@@ -26,14 +27,26 @@ export interface Accepted {
 
 type Send = (message: ToEngine) => void;
 
+export interface OpenOptions {
+  readonly signal: AbortSignal;
+  /** Reaches the process that shall run it. */
+  readonly send: Send;
+  /** As in `SequenceStart`. */
+  readonly submittedAt: number;
+}
+
 interface Submission {
   readonly options: SubmitOptions;
-  readonly submittedAt: number;
+  readonly openedAt: number;
   readonly events: Channel<EngineEvent>;
   /** Choices that are not over. */
   readonly choices: Set<number>;
+  /** One for each choice, once it was accepted for the first time. */
+  meters: readonly SequenceMeter[];
   /** Reaches the process that has it, or had it before a crash. */
   send: Send;
+  /** Whether that process has said anything of it. */
+  isAnswered: boolean;
   /** Whether a forward pass has begun. */
   hasBegun: boolean;
   /** Processes that died with it. */
@@ -51,41 +64,62 @@ const mostCrashes = 2;
 export class Submissions {
   /** In order of submission. */
   readonly #open = new Map<string, Submission>();
+  readonly #meter: EngineMeter;
+
+  constructor(meter: EngineMeter) {
+    this.#meter = meter;
+  }
 
   get size(): number {
     return this.#open.size;
   }
 
-  /** Resolves at `accepted`; throws what it was rejected with. `send` reaches the process that shall run it. */
-  async open(id: string, options: SubmitOptions, signal: AbortSignal, send: Send): Promise<Accepted> {
+  /** Those that the engine has not answered yet. */
+  get unanswered(): number {
+    let count = 0;
+    for (const { isAnswered } of this.#open.values()) if (!isAnswered) count++;
+    return count;
+  }
+
+  /** Resolves at `accepted`; throws what it was rejected with. */
+  async open(id: string, options: SubmitOptions, { signal, send, submittedAt }: OpenOptions): Promise<Accepted> {
     invariant(!this.#open.has(id), `request ${id} is submitted once`);
     return await new Promise((resolve, reject) => {
+      const isOpen = (): boolean => this.#open.get(id) === submission;
       const cancel = (): void => {
-        if (this.#open.get(id) !== submission) return;
-        this.#close(id);
+        if (!isOpen()) return;
+        // Who stops reading without being aborted has all that was wanted.
+        this.#close(id, submission, signal.aborted ? 'abort' : 'stop');
         submission.send({ type: 'cancel', id });
       };
-      const { choices = 1, maxTokens } = options;
-      // Its beginning, and per choice at most one event per token and the finish; see `tokens` below for an engine that says more.
-      const events = new Channel<EngineEvent>(1 + choices * (maxTokens + 1), cancel);
+      const cancelChoice = (choice: number): void => {
+        if (!isOpen() || !submission.choices.has(choice)) return;
+        submission.send({ type: 'cancel', id, choice });
+        this.#end(id, submission, choice, 'stop');
+      };
       const onAbort = (): void => {
         cancel();
         submission.fail(signal.reason);
       };
-      const cancelChoice = (choice: number): void => {
-        if (this.#open.get(id) !== submission || !submission.choices.delete(choice)) return;
-        submission.send({ type: 'cancel', id, choice });
-        this.#closeIfOver(id, submission);
-      };
+      const { choices = 1, maxTokens, input } = options;
+      // Its beginning, and per choice at most one event per token and the finish; see `#push` for an engine that says more.
+      const events = new Channel<EngineEvent>(1 + choices * (maxTokens + 1), cancel);
+      const numbers = Array.from({ length: choices }, (_, choice) => choice);
       const submission: Submission = {
         options,
-        submittedAt: performance.now(),
+        openedAt: performance.now(),
         events,
-        choices: new Set(Array.from({ length: choices }, (_, choice) => choice)),
+        choices: new Set(numbers),
+        meters: [],
         send,
+        isAnswered: false,
         hasBegun: false,
         crashes: 0,
-        accept: (cachedTokens) => resolve({ cachedTokens, events, cancel: cancelChoice }),
+        accept: (cachedTokens) => {
+          const start = { promptTokens: input.ids.length, cachedTokens, maxTokens, submittedAt };
+          submission.meters = numbers.map(() => this.#meter.sequence(start));
+          resolve({ cachedTokens, events, cancel: cancelChoice });
+        },
         fail: (error) => {
           reject(error);
           events.fail(error);
@@ -100,27 +134,34 @@ export class Submissions {
 
   /** What the engine says of a request. Those cancelled meanwhile are no longer known. */
   receive(message: Extract<FromEngine, { id: string }>): void {
-    const submission = this.#open.get(message.id);
+    const { id } = message;
+    const submission = this.#open.get(id);
     if (submission === undefined) return;
-    const { events, choices, accept, fail } = submission;
+    submission.isAnswered = true;
     switch (message.type) {
       case 'accepted':
-        // The second time after a crash, and then nobody listens any more.
-        return accept(message.cachedTokens);
+        // A second time after a crash, which is nobody's business.
+        if (submission.meters.length === 0) submission.accept(message.cachedTokens);
+        return;
       case 'begun':
         submission.hasBegun = true;
-        return this.#push(message.id, submission, { type: 'begun', cachedTokens: message.cachedTokens });
-      case 'tokens':
-        if (!choices.has(message.choice)) return;
-        return this.#push(message.id, submission, { type: 'tokens', choice: message.choice, ids: message.ids });
-      case 'finished':
-        if (!choices.delete(message.choice)) return;
-        events.push({ type: 'finished', choice: message.choice, cause: message.cause });
-        return this.#closeIfOver(message.id, submission);
+        return this.#push(id, submission, { type: 'begun', cachedTokens: message.cachedTokens });
+      case 'tokens': {
+        const { choice, ids, timing } = message;
+        if (!submission.choices.has(choice)) return;
+        submission.meters[choice]?.tokens(ids.length, timing);
+        return this.#push(id, submission, { type: 'tokens', choice, ids });
+      }
+      case 'finished': {
+        const { choice, cause } = message;
+        if (!submission.choices.has(choice)) return;
+        submission.meters[choice]?.ended(cause === 'length' ? 'length' : 'stop', message.timing);
+        submission.events.push({ type: 'finished', choice, cause });
+        return this.#end(id, submission, choice);
+      }
       case 'rejected':
       case 'failed':
-        this.#close(message.id);
-        return fail(fromFailure(message.error));
+        return this.#fail(id, submission, fromFailure(message.error));
       default:
         message satisfies never;
     }
@@ -129,6 +170,7 @@ export class Submissions {
   /** The process is gone. What it had begun fails with `error`; the rest waits for `resubmit` or `failAll`. The answer: how many wait. */
   crash(error: unknown): number {
     for (const [id, submission] of this.#open) {
+      submission.isAnswered = false;
       if (submission.hasBegun || ++submission.crashes >= mostCrashes) this.#fail(id, submission, error);
     }
     return this.#open.size;
@@ -137,8 +179,8 @@ export class Submissions {
   /** A new process is there: what waits is sent to it in order. */
   resubmit(send: Send): void {
     for (const [id, submission] of this.#open) {
-      const { options, submittedAt } = submission;
-      const waitedMs = performance.now() - submittedAt;
+      const { options, openedAt } = submission;
+      const waitedMs = performance.now() - openedAt;
       const deadlineMs = options.deadlineMs === undefined ? undefined : Math.max(1, options.deadlineMs - waitedMs);
       submission.send = send;
       send({ type: 'submit', id, options: { ...options, deadlineMs } });
@@ -155,18 +197,24 @@ export class Submissions {
   }
 
   #fail(id: string, submission: Submission, error: unknown): void {
-    this.#close(id);
+    this.#close(id, submission, 'error');
     submission.fail(error);
   }
 
-  #closeIfOver(id: string, { choices, events }: Submission): void {
-    if (choices.size > 0) return;
-    this.#close(id);
-    events.close();
+  /** One choice is over. `outcome`: unless its meter knows already. */
+  #end(id: string, submission: Submission, choice: number, outcome?: SequenceOutcome): void {
+    submission.choices.delete(choice);
+    if (outcome !== undefined) submission.meters[choice]?.ended(outcome);
+    if (submission.choices.size > 0) return;
+    this.#close(id, submission, 'stop');
+    submission.events.close();
   }
 
-  #close(id: string): void {
-    this.#open.get(id)?.detach();
+  /** Nothing more is heard of it. `outcome`: of the choices that are not over. */
+  #close(id: string, { choices, meters, detach }: Submission, outcome: SequenceOutcome): void {
+    for (const choice of choices) meters[choice]?.ended(outcome);
+    choices.clear();
+    detach();
     this.#open.delete(id);
   }
 }

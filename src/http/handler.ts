@@ -18,7 +18,7 @@ import type { Visit } from './visit.ts';
 const maxReported = 1000;
 
 export class Handler {
-  /** Set when the server stops: only open routes (health, readiness) are answered. */
+  /** Set when the server stops: only routes for operators (health, readiness, metrics) are answered. */
   refusesNew = false;
   readonly #router: Router;
   readonly #pages: Pages;
@@ -82,7 +82,8 @@ export class Handler {
     const { exchange } = visit;
     const { route, parameters } = match;
     if (this.refusesNew && route.access === 'key') throw shuttingDown();
-    const principal = route.access === 'open' ? anonymous : this.#access.principal(credentials);
+    const principal = this.#access.isOpen(route) ? anonymous : this.#access.principal(credentials);
+    if (principal !== anonymous) visit.notes['principal'] = principal.id;
     const query = readQuery(exchange.query, route.query);
     const body = await this.#body(visit, route);
     const unknown = new Map<string, string>(query.unknown.map((name) => [`?${name}`, name]));
@@ -93,6 +94,7 @@ export class Handler {
 
     const context: Context = {
       requestId: visit.requestId,
+      traceId: visit.trace?.traceId,
       principal,
       // Made only for those who read it.
       get signal() {
@@ -106,7 +108,7 @@ export class Handler {
     invariant(operation !== undefined, `operation ${route.operationId} has a handler`);
     const result = await visit.life.wait(operation(request as never, context));
     if (result instanceof EventStream) await this.#stream(visit, route, result);
-    else visit.send({ status: 200, headers: { 'content-type': 'application/json' }, body: route.serialize(result) });
+    else visit.send({ status: 200, headers: { 'content-type': route.contentType }, body: route.serialize(result) });
   }
 
   async #body(visit: Visit, { body }: Route): Promise<unknown> {
