@@ -16,13 +16,15 @@ import type { Transport } from '../src/http/transport.ts';
 import { loadUws, UwsTransport } from '../src/http/uws.ts';
 import { readArguments } from './arguments.ts';
 import type { Load, LoadResult } from './http-load.ts';
+import { median } from './statistics.ts';
+import { formatFacts, formatTable, rounded, type Cell } from './table.ts';
 
 export async function benchHttp(args: readonly string[]): Promise<void> {
   const options = readArguments(args, ['only', 'connections', 'seconds', 'rounds', 'events'], ['json']);
-  const connections = options.count('connections', 50);
-  const ms = options.count('seconds', 2) * 1000;
-  const rounds = options.count('rounds', 3);
-  const events = options.count('events', 200);
+  const connections = options.amount('connections', 50);
+  const ms = options.amount('seconds', 2) * 1000;
+  const rounds = options.amount('rounds', 3);
+  const events = options.amount('events', 200);
   const uws = await loadUws();
   if (uws.module === undefined) process.stderr.write(`without uWebSockets.js: ${uws.reason}\n`);
 
@@ -263,15 +265,16 @@ interface Row {
 }
 
 function row(name: string, unit: string, perAnswer: number, results: readonly Measured[]): Row {
-  const rates = results.map(({ answers, seconds }) => Math.round((answers * perAnswer) / seconds));
+  const middle = (pick: (result: Measured) => number): number => median(results.map(pick)) ?? Number.NaN;
+  const rateOf = ({ answers, seconds }: Measured): number => Math.round((answers * perAnswer) / seconds);
   return {
     name,
     unit,
-    perSecond: median(rates),
-    rounds: rates,
-    cpuUs: rounded(median(results.map(({ cpuUs }) => cpuUs)) / perAnswer),
-    p50Ms: rounded(median(results.map(({ p50Ms }) => p50Ms))),
-    p99Ms: rounded(median(results.map(({ p99Ms }) => p99Ms))),
+    perSecond: middle(rateOf),
+    rounds: results.map(rateOf),
+    cpuUs: rounded(middle(({ cpuUs }) => cpuUs) / perAnswer),
+    p50Ms: rounded(middle(({ p50Ms }) => p50Ms)),
+    p99Ms: rounded(middle(({ p99Ms }) => p99Ms)),
   };
 }
 
@@ -280,10 +283,6 @@ interface Ratio {
   readonly to: string;
   readonly ratio: number;
   readonly cpuRatio: number;
-}
-
-function rounded(value: number): number {
-  return Number(value.toFixed(2));
 }
 
 /** Time that this thread has had a core, where the system tells (Linux); else `NaN`. */
@@ -295,20 +294,20 @@ function threadCpuUs(): number {
   }
 }
 
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
-}
-
-function print(facts: object, rows: readonly Row[], ratios: readonly Ratio[]): void {
-  const lines = [
-    Object.entries(facts)
-      .map(([key, value]) => `${key} ${value}`)
-      .join('   '),
-    ...rows.map(
-      ({ name, unit, perSecond, rounds, cpuUs, p50Ms, p99Ms }) =>
-        `${name.padEnd(18)} ${String(perSecond).padStart(8)} ${unit.padEnd(10)} cpu ${cpuUs} us   p50 ${p50Ms} ms   p99 ${p99Ms} ms   rounds ${rounds.join(' ')}`,
-    ),
-    ...ratios.map(({ of, to, ratio, cpuRatio }) => `${of} / ${to}: ${ratio}, by CPU time ${cpuRatio}`),
-  ];
-  process.stdout.write(`${lines.join('\n')}\n`);
+function print(facts: Readonly<Record<string, Cell>>, rows: readonly Row[], ratios: readonly Ratio[]): void {
+  const { stdout } = process;
+  stdout.write(`${formatFacts(facts)}\n`);
+  const header = ['workload', 'per second', 'unit', 'CPU us', 'p50 ms', 'p99 ms', 'rounds'];
+  const lines = rows.map((row) => [
+    row.name,
+    row.perSecond,
+    row.unit,
+    row.cpuUs,
+    row.p50Ms,
+    row.p99Ms,
+    row.rounds.join(' '),
+  ]);
+  stdout.write(`${formatTable(header, lines)}\n`);
+  const compared = ratios.map(({ of, to, ratio, cpuRatio }) => [`${of} / ${to}`, ratio, cpuRatio]);
+  stdout.write(formatTable(['ratio', 'of rates', 'of CPU time'], compared));
 }

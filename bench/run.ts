@@ -4,6 +4,7 @@ import { UsageError } from './arguments.ts';
 import { benchEngine } from './engine.ts';
 import { benchHttp } from './http.ts';
 import { benchKernels } from './kernels.ts';
+import { benchServe } from './serve/serve.ts';
 import { benchSynth } from './synth/synth.ts';
 
 interface Command {
@@ -15,8 +16,8 @@ interface Command {
 const commands: Record<string, Command> = {
   engine: {
     usage:
-      'engine --model PATH [--threads N] [--prompt 512] [--gen 64] [--depth 0] [--kv-cache f32|f16] [--kernels auto] ' +
-      '[--engine-runtime auto|system|PATH] [--json]',
+      'engine --model PATH [--threads N] [--prompt 512] [--gen 64] [--depth 0] [--kv-cache f32|f16|q8_0] [--kernels auto] ' +
+      '[--engine-runtime auto|system|bundled|PATH] [--json]',
     what: 'prefill and decode speed, load time and memory of one model on the Node that the server would take',
     run: benchEngine,
   },
@@ -29,6 +30,13 @@ const commands: Record<string, Command> = {
     usage: 'kernels [--kernels BUILD] [--rows 1024] [--cols 3072] [--tokens 64] [--seconds 1]',
     what: 'GB/s and GMAC/s of each matrix kernel and build on one thread, by benchmark.js',
     run: benchKernels,
+  },
+  serve: {
+    usage:
+      'serve --base-url URL[,URL] --model NAME[,NAME] [--concurrency 1,2,4,8,16] [--prompt 128] [--gen 64] [--requests N] ' +
+      '[--shared-prefix 0] [--api-key KEY] [--temperature 0] [--seed N] [--timeout 300] [--json]',
+    what: 'time to first token, time between tokens and throughput of any server that speaks the OpenAI API, by number of users',
+    run: benchServe,
   },
   synth: {
     usage: 'synth SHAPE RECIPE OUT',

@@ -3,6 +3,7 @@
 //   POST /v1/chat/completions  200  in 1,240 (1,024 cached)  out 96  first 0.21 s  31.4 tok/s  req_8f...
 
 import type { LogFields } from './core/log.ts';
+import { grouped } from './core/units.ts';
 
 /** Words that say these fields, and the fields that remain. */
 export function accessLine(fields: LogFields): { readonly words: readonly string[]; readonly rest: LogFields } {
@@ -30,8 +31,4 @@ export function accessLine(fields: LogFields): { readonly words: readonly string
   if (typeof tokensIn !== 'number' && typeof ms === 'number') words.push(`${ms} ms`);
   if (typeof requestId === 'string') words.push(requestId);
   return { words, rest };
-}
-
-function grouped(value: number): string {
-  return value.toLocaleString('en-US');
 }

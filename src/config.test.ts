@@ -20,7 +20,7 @@ function config(given: Given): Config {
 
 void t.test('without flags: loopback, port 1234, the bundled model, nothing open', async (t) => {
   const c = config({});
-  t.match(c, { host: '127.0.0.1', port: 1234, device: 'wasm', kernels: 'auto', kvCache: 'f32', strictFields: false });
+  t.match(c, { host: '127.0.0.1', port: 1234, device: 'wasm', kernels: 'auto', kvCache: 'f16', strictFields: false });
   t.equal(c.model, undefined);
   t.same(c.aliases, []);
   t.equal(c.bodyLimitBytes, 50 * 1024 * 1024);
@@ -89,26 +89,71 @@ void t.test('what is wrong is said, with what would be right', async (t) => {
       { args: ['--body-limit', '5 parsec'] },
       '--body-limit is "5 parsec": a size from 1KiB to 2GiB is wanted, as 50MiB',
     ],
-    [{ args: ['run'] }, 'unknown command "run": serve is the only one. Is it a model? Then: --model run'],
+    [{ args: ['tell'] }, 'unknown command "tell": there are serve and doctor. Is it a model? Then: --model tell'],
   ];
   for (const [given, message] of cases) t.throws(() => command(given), { name: 'UsageError', message });
 });
 
-void t.test('what comes later is refused with what to use meanwhile', async (t) => {
-  t.throws(() => command({ args: ['--device', 'gpu'] }), { message: /optional peer gpu\.js; use wasm$/ });
-  t.throws(() => command({ args: ['--kv-cache', 'q8_0'] }), { message: /use f16 or f32$/ });
-  t.equal(config({ args: ['--kv-cache', 'f16'] }).kvCache, 'f16');
+void t.test('the cache has one of three types', async (t) => {
+  for (const type of ['f32', 'f16', 'q8_0'] as const) t.equal(config({ args: ['--kv-cache', type] }).kvCache, type);
+  t.throws(() => command({ args: ['--kv-cache', 'f8'] }), { message: /one of f32, f16, q8_0 is wanted$/ });
 });
 
-void t.test('help names every flag, its default and its variables, in the width of the terminal', async (t) => {
-  const result = command({ args: ['--help', '--port', 'nonsense'], columns: 60 });
+void t.test('what comes later is refused with what to use meanwhile', async (t) => {
+  t.throws(() => command({ args: ['--device', 'gpu'] }), { message: /optional peer gpu\.js; use wasm$/ });
+});
+
+function help(args: readonly string[], columns = 80): string {
+  const result = command({ args, columns });
   if (result.type !== 'print') throw new Error('no text');
-  const rows = result.text.split('\n').filter((line) => /^ +(-\w, )?--[a-z-]+( [A-Z]+)?$/.test(line));
-  t.equal(rows.length, Object.keys(config({})).length + 2, 'one row per setting, help and version');
-  t.match(result.text, 'KEEP_ALIVE_INTERVAL]');
-  t.match(result.text, /Default:\s+1234\./);
-  t.ok(result.text.split('\n').every((line) => line.length <= 66));
+  return result.text;
+}
+
+void t.test('--help: every flag by name, with short defaults, in the width of the terminal', async (t) => {
+  const all = help(['--help', 'all']).matchAll(/^ +(?:-\w, )?--([a-z-]+)/gm);
+  const flagNames = [...all].map(([, name]) => name).filter((name) => name !== 'help');
+  t.equal(flagNames.length, Object.keys(config({})).length + 2, 'one per setting, --json and --version');
+  for (const columns of [60, 80, 120]) {
+    const text = help(['--help'], columns);
+    const names = [...text.matchAll(/--(?:no-)?([a-z]+(?:-[a-z]+)*)/g)].map(([, name]) => name);
+    for (const name of flagNames) t.equal(names.filter((each) => each === name).length, 1, name);
+    t.ok(text.split('\n').every((line) => line.length <= columns));
+    t.match(text, '--port N (1234)');
+    t.match(text, '--no-color');
+  }
+  t.equal(help(['help']), help(['--help', '--port', 'nonsense']), 'whatever else is given');
+  t.equal(help(['serve', '-h']), help(['--help']));
+  t.match(help(['doctor', '--help']), /^Check what serve would need/);
   t.same(command({ args: ['--version'] }), { type: 'print', text: '1.2.3' });
+});
+
+void t.test('--help all: every flag with its words, its default and its variables', async (t) => {
+  for (const columns of [60, 120]) {
+    const text = help(['--help', 'all'], columns);
+    const rows = text.split('\n').filter((line) => /^ +(-\w, )?--[a-z-]+( [A-Z]+)?$/.test(line));
+    t.equal(rows.length, Object.keys(config({})).length + 2, 'one row per setting, --json and --version');
+    t.match(text, 'KEEP_ALIVE_INTERVAL]');
+    t.match(text, /Default:\s+1234\./);
+    t.match(text, '-v, --version');
+    t.ok(text.split('\n').every((line) => line.length <= Math.max(columns, 66)));
+  }
+});
+
+void t.test('--help WORD: flags whose name, words or variables have it', async (t) => {
+  t.match(help(['--help', 'cache']), /^Model\n {6}--kv-cache TYPE\n {10}Numbers of the key/);
+  t.notMatch(help(['--help', 'cache']), '--port');
+  t.match(help(['serve', '--help', 'PORT']), /-p, --port N/);
+  t.match(help(['-h', 'keep_alive']), '--keep-alive-interval MS');
+  t.throws(() => help(['--help', 'contxt']), { name: 'UsageError', message: 'no flag has to do with "contxt".' });
+  t.throws(() => help(['--help', 'threds']), { message: /Did you mean threads\?$/ });
+});
+
+void t.test('doctor takes the same settings, and --json alone', async (t) => {
+  t.match(command({ args: ['doctor', '-m', 'x.gguf'] }), { type: 'doctor', json: false, config: { model: 'x.gguf' } });
+  t.match(command({ args: ['--json', 'doctor'] }), { type: 'doctor', json: true });
+  t.throws(() => command({ args: ['--json'] }), { message: /belongs to doctor; .* --log-format json$/ });
+  t.throws(() => command({ args: ['docter'] }), { message: 'unknown command "docter". Did you mean doctor?' });
+  t.throws(() => command({ args: ['doctor', 'serve'] }), { message: /unknown command "serve"/ });
 });
 
 void t.test('hardware threads of one core are one core', async (t) => {

@@ -5,7 +5,8 @@ import { physicalCores } from './cores.ts';
 import type { DeviceKind, KernelsBuild, KvCacheType } from './engine/messages.ts';
 import type { ApiKey } from './http/keys.ts';
 import { apiKey, integer, nonEmpty, oneOf, origin, size, truth, UsageError } from './flag-values.ts';
-import { helpText, readArguments, readFlag, type Environment, type Flag } from './flags.ts';
+import { nearest, readArguments, readFlag, type Environment, type Flag } from './flags.ts';
+import { helpText } from './help.ts';
 
 export { UsageError } from './flag-values.ts';
 
@@ -52,7 +53,9 @@ export type TransportChoice = 'auto' | 'uws' | 'http';
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
 
 export type Command =
-  { readonly type: 'serve'; readonly config: Config } | { readonly type: 'print'; readonly text: string };
+  | { readonly type: 'serve'; readonly config: Config }
+  | { readonly type: 'doctor'; readonly config: Config; readonly json: boolean }
+  | { readonly type: 'print'; readonly text: string };
 
 export interface Invocation {
   /** Arguments after the script. */
@@ -67,25 +70,67 @@ export interface Invocation {
 export function readCommand({ args, env, version, columns }: Invocation): Command {
   const rows = Object.entries<Flag<unknown>>(flags);
   const table = rows.map(([, flag]) => flag);
-  const { values, positionals } = readArguments(table, args);
-  if (values.has('help')) return { type: 'print', text: helpText(table, intro, columns) };
+  const { values, positionals } = readArguments([...table, json], args);
   if (values.has('version')) return { type: 'print', text: version };
-  const [word] = positionals[0] === 'serve' ? positionals.slice(1) : positionals;
-  if (word !== undefined) {
-    throw new UsageError(`unknown command "${word}": serve is the only one. Is it a model? Then: --model ${word}`);
+  const wantsHelp = values.has('help') || positionals[0] === 'help';
+  const words = positionals[0] === 'help' ? positionals.slice(1) : positionals;
+  const command = isCommand(words[0]) ? words[0] : 'serve';
+  const [word] = isCommand(words[0]) ? words.slice(1) : words;
+  if (wantsHelp) {
+    const text = helpText({ flags: [...table, json], intro: intros[command], topic: word, columns });
+    return { type: 'print', text };
   }
+  if (word !== undefined) throw unknownCommand(word);
   const config = Object.fromEntries(rows.map(([key, flag]) => [key, readFlag(flag, values, env)]));
   if ((env['NO_COLOR'] ?? '') !== '' && !values.has('color')) config['color'] = false;
-  return { type: 'serve', config: Object.freeze(config) as unknown as Config };
+  const frozen = Object.freeze(config) as unknown as Config;
+  const wantsJson = readFlag(json, values, env) as boolean;
+  if (command === 'doctor') return { type: 'doctor', config: frozen, json: wantsJson };
+  if (values.has('json'))
+    throw new UsageError('--json belongs to doctor; serve writes JSON logs with --log-format json');
+  return { type: 'serve', config: frozen };
 }
 
-const intro = [
-  'Serve a model over HTTP, in the shape of the OpenAI API.',
-  '',
-  'Usage: tramontane [serve] [options]',
-  '  tramontane                      the bundled model',
-  '  tramontane -m ./model.gguf      a model file or folder',
-];
+type CommandName = 'serve' | 'doctor';
+
+const intros: Readonly<Record<CommandName, readonly string[]>> = {
+  serve: [
+    'Serve a model over HTTP, in the shape of the OpenAI API.',
+    '',
+    '  tramontane                    the bundled model',
+    '  tramontane -m ./model.gguf    a model file or folder',
+    '  tramontane doctor             is this machine ready?',
+  ],
+  doctor: [
+    'Check what serve would need: Node, kernels, memory, port, model.',
+    '',
+    '  tramontane doctor                    for the bundled model',
+    '  tramontane doctor -m ./model.gguf    for a model of yours',
+    '  tramontane doctor --json             as one object',
+    '',
+    'It takes the flags of serve and checks what they ask for.',
+    'Exit code 0 when serve would start, else the code it would end with.',
+  ],
+};
+
+function isCommand(word: string | undefined): word is CommandName {
+  return word !== undefined && Object.hasOwn(intros, word);
+}
+
+function unknownCommand(word: string): UsageError {
+  const meant = nearest(word, [...Object.keys(intros), 'help']);
+  if (meant !== undefined) return new UsageError(`unknown command "${word}". Did you mean ${meant}?`);
+  return new UsageError(`unknown command "${word}": there are serve and doctor. Is it a model? Then: --model ${word}`);
+}
+
+/** Of doctor only; no setting. */
+const json: Flag<boolean> = {
+  name: 'json',
+  group: 'Doctor',
+  text: 'print one JSON object',
+  parse: truth,
+  fallback: () => false,
+};
 
 const flags: { readonly [K in keyof Config]: Flag<Config[K]> } = {
   model: {
@@ -120,9 +165,9 @@ const flags: { readonly [K in keyof Config]: Flag<Config[K]> } = {
     name: 'kv-cache',
     group: 'Model',
     value: 'TYPE',
-    text: 'numbers of the key and value cache: f32, or f16 for half the memory',
-    parse: oneOf(['f32', 'f16'], { q8_0: 'the q8_0 cache comes in a later release; use f16 or f32' }),
-    fallback: () => 'f32',
+    text: 'numbers of the key and value cache: f16, f32 for twice the memory, or q8_0 for about half of it',
+    parse: oneOf(['f32', 'f16', 'q8_0']),
+    fallback: () => 'f16',
   },
   device: {
     name: 'device',

@@ -1,5 +1,5 @@
-// A table of flags as a command line: reading arguments and environment, "did you mean", and --help. What the flags are is in
-// config.ts.
+// A table of flags as a command line: reading arguments and environment, and "did you mean". What the flags are is in config.ts; help.ts
+// shows them.
 
 import { parseArgs } from 'node:util';
 import { UsageError } from './flag-values.ts';
@@ -93,39 +93,28 @@ export function readFlag(flag: Flag<unknown>, values: Arguments['values'], env: 
   return flag.fallback();
 }
 
-export function helpText(flags: Flags, intro: readonly string[], columns: number): string {
-  const width = Math.max(50, Math.min(columns, 110));
-  const lines = [...intro];
-  for (const group of new Set(flags.map((flag) => flag.group))) {
-    lines.push('', group);
-    for (const flag of flags.filter((each) => each.group === group)) {
-      const short = flag.short === undefined ? '    ' : `-${flag.short}, `;
-      lines.push(`  ${short}--${flag.name}${flag.value === undefined ? '' : ` ${flag.value}`}`);
-      const words = `${sentence(flag.text)}${defaultText(flag)} [${environmentNames(flag).join(', ')}]`;
-      lines.push(...wrap(words, 10, width));
-    }
-  }
-  return [...lines, '', 'Other', '  -h, --help', '  -v, --version'].join('\n');
-}
-
-function environmentNames(flag: Flag<unknown>): string[] {
+/** Ours first. */
+export function environmentNames(flag: Flag<unknown>): string[] {
   const own = `TRAMONTANE_${flag.name.toUpperCase().replaceAll('-', '_')}`;
   return flag.alsoEnv === undefined ? [own] : [own, flag.alsoEnv];
 }
 
 function unknownFlag(flags: Flags, raw: string): UsageError {
   const names = [...flags.map(({ name }) => name), 'help', 'version'];
-  const wanted = raw.replace(/^-+/, '').toLowerCase();
+  const meant = nearest(raw.replace(/^-+/, ''), names);
+  const short = flags.find((flag) => flag.name === meant)?.short;
+  const hint = meant === undefined ? '' : ` Did you mean --${meant}${short === undefined ? '' : ` (-${short})`}?`;
+  return new UsageError(`unknown flag ${raw}.${hint}`);
+}
+
+/** The name that was probably meant. A third of the letters wrong is still a slip; more is another word. */
+export function nearest(given: string, names: readonly string[]): string | undefined {
   let best = { name: '', distance: Infinity };
   for (const name of names) {
-    const distance = editDistance(wanted, name);
+    const distance = editDistance(given.toLowerCase(), name);
     if (distance < best.distance) best = { name, distance };
   }
-  // A third of the letters wrong is still a slip; more is another word.
-  const isNear = best.distance <= Math.max(1, Math.floor(best.name.length / 3));
-  const short = flags.find((flag) => flag.name === best.name)?.short;
-  const hint = isNear ? ` Did you mean --${best.name}${short === undefined ? '' : ` (-${short})`}?` : '';
-  return new UsageError(`unknown flag ${raw}.${hint}`);
+  return best.distance <= Math.max(1, Math.floor(best.name.length / 3)) ? best.name : undefined;
 }
 
 /** Insertions, deletions, substitutions and swaps of neighbours (optimal string alignment distance). */
@@ -143,27 +132,4 @@ function editDistance(a: string, b: string): number {
     rows.push(row);
   }
   return rows[a.length][b.length];
-}
-
-function defaultText(flag: Flag<unknown>): string {
-  if (flag.value === undefined) return '';
-  const value = flag.fallbackText ?? flag.fallback();
-  return Array.isArray(value) && value.length === 0 ? '' : ` Default: ${String(value)}.`;
-}
-
-function sentence(text: string): string {
-  return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
-}
-
-function wrap(text: string, indent: number, width: number): string[] {
-  const lines: string[] = [];
-  let line = '';
-  for (const word of text.split(' ')) {
-    if (line !== '' && indent + line.length + 1 + word.length > width) {
-      lines.push(line);
-      line = '';
-    }
-    line = line === '' ? word : `${line} ${word}`;
-  }
-  return [...lines, line].map((each) => ' '.repeat(indent) + each);
 }

@@ -1,7 +1,6 @@
 // From a file to everything between messages and text: the header's tokenizer and template here, the weights in an engine process.
 
 import { existsSync } from 'node:fs';
-import { totalmem } from 'node:os';
 import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Config } from './config.ts';
@@ -11,8 +10,8 @@ import type { LoadedModel } from './engine/messages.ts';
 import type { EngineRuntime, Runtimes } from './engine/runtime.ts';
 import { plain } from './generation/formats/plain.ts';
 import type { ModelParts } from './generation/models.ts';
+import { architectureOf } from './model/architectures/index.ts';
 import { exitCodes, StartError } from './start-error.ts';
-import { mebibytes } from './terminal.ts';
 import { createTokenizer } from './tokenizer/gguf.ts';
 import { readChatTemplate } from './tokenizer/template.ts';
 import type { Vocabulary } from './tokenizer/tokenizer.ts';
@@ -70,7 +69,8 @@ async function start(
   runtime: EngineRuntime,
   { path, config, log, signal }: Pick<LoadModelOptions, 'path' | 'config' | 'log' | 'signal'>,
 ): Promise<LoadedParts> {
-  checkMemory(checkpoint);
+  // Says what is supported before anything else is said of a model that is not.
+  architectureOf(checkpoint.metadata);
   const tokenizer = createTokenizer(checkpoint.metadata);
   const { template, warning } = readChatTemplate(checkpoint.metadata);
   if (warning !== undefined) log.warn(warning);
@@ -130,14 +130,4 @@ function longestOf(vocabulary: Vocabulary): number {
   let longest = 1;
   for (let id = 0; id < vocabulary.size; id++) longest = Math.max(longest, vocabulary.piece(id).length);
   return longest;
-}
-
-/** What is free now may become free or scarce; what the machine does not have at all cannot. */
-function checkMemory({ tensorBytes, files }: Checkpoint): void {
-  const limit = Math.min(process.constrainedMemory() || Infinity, totalmem());
-  if (tensorBytes < limit) return;
-  throw new StartError(
-    `${basename(files[0])} has ${mebibytes(tensorBytes)} of weights, this machine ${mebibytes(limit)} of memory`,
-    { remedy: 'use a smaller model, or a quantization with fewer bits', exitCode: exitCodes.doesNotFit },
-  );
 }

@@ -22,6 +22,10 @@ void t.test('what cannot start says why and what to do, in two lines', async (t)
   const folder = t.testdir();
   const damaged = join(folder, 'damaged.gguf');
   writeFileSync(damaged, readFileSync(bundledModel).subarray(0, 4000));
+  const cut = join(folder, 'cut.gguf');
+  writeFileSync(cut, readFileSync(bundledModel).subarray(0, 3_000_000));
+  const noModel = join(folder, 'no.gguf');
+  writeFileSync(noModel, 'hello');
   const foreign = join(folder, 'foreign.gguf');
   const token = { name: 'token_embd.weight', shape: [32, 4], dtype: 'F32' } as const;
   await writeGguf(
@@ -42,11 +46,14 @@ void t.test('what cannot start says why and what to do, in two lines', async (t)
   t.teardown(() => other.close());
   const { port } = other.address() as AddressInfo;
 
+  // The program is this test; Linux tells.
+  const owner = process.platform === 'linux' ? ` \\(pid ${process.pid}, \\w+\\)` : '';
+
   const cases: readonly (readonly [readonly string[], number, RegExp])[] = [
     [
       ['--modle', 'x'],
       2,
-      /^error: unknown flag --modle\. Did you mean --model \(-m\)\?\n +all flags: tramontane --help\n$/,
+      /^error: unknown flag --modle\. Did you mean --model \(-m\)\?\n +all flags: tramontane --help all\n$/,
     ],
     [
       ['-m', join(folder, 'none.gguf')],
@@ -54,17 +61,43 @@ void t.test('what cannot start says why and what to do, in two lines', async (t)
       /^error: there is no file or folder .*none\.gguf\n +look into .* bundled model\n$/,
     ],
     [['-m', 'org/model'], 3, /^error: there is no file .*\n +models are not fetched by name in this release/],
-    [['-m', damaged, '--port', '0'], 1, /^error: .*damaged\.gguf/],
-    [['-m', foreign, '--port', '0', '--device', 'reference'], 1, /error: .*abacus/],
-    [['-m', folder, '--port', '0'], 1, /^error: .*(foreign|damaged)/],
+    [['-m', damaged, '--port', '0'], 1, /^error: .*damaged\.gguf is damaged .*\n {7}fetch the file again or/],
+    [
+      ['-m', cut, '--port', '0'],
+      1,
+      /^error: .*cut\.gguf ends after 3000000 bytes, .* was cut\n {7}fetch the file again\n$/,
+    ],
+    [
+      ['-m', noModel, '--port', '0'],
+      1,
+      /^error: .*no\.gguf is not a GGUF file: .*\n {7}give the path of a GGUF model\n$/,
+    ],
+    [
+      ['-m', foreign, '--port', '0', '--device', 'reference'],
+      1,
+      /^error: architecture "abacus" is not supported; supported: llama, .*[^.]\n$/,
+    ],
+    [['-m', folder, '--port', '0'], 1, /^error: .* holds 4 models: .*\n {7}give the path of one of them\n$/],
+    [['--ctx', '8000000', '--port', '0'], 4, /^error: (the model|layer \d+) needs .*[GM]iB.*\n {7}use .*--ctx/],
+    [['-m', foreign, '--engine-runtime', '/no/node'], 3, /^error: --engine-runtime: .*\n {7}give the path of a Node/],
     [
       ['--port', String(port)],
       1,
-      new RegExp(`^error: port ${port} is used by another program\\n +use another one: .*--port ${port + 1}`),
+      new RegExp(`^error: port ${port} is used by another program${owner}\\n +use another one: .*--port ${port + 1}`),
     ],
     [['--host', '192.0.2.1', '--port', '0'], 1, /^error: 192\.0\.2\.1 is no address of this machine\n +listen on/],
   ];
   for (const [args, exit, stderr] of cases) t.match(await runProgram(args), { exit, stdout: '', stderr });
+});
+
+void t.test('with a log for machines, the last words are one line for machines', async (t) => {
+  const { exit, stderr } = await runProgram(['-m', 'none.gguf', '--log-format', 'json']);
+  t.equal(exit, 3);
+  const line = JSON.parse(stderr) as Record<string, unknown>;
+  t.match(line, { level: 'error', exitCode: 3, msg: /^there is no file or folder/, remedy: /^look into/ });
+  t.equal(line['error'], undefined, 'stacks are for --log-level debug');
+  const debug = await runProgram(['-m', 'none.gguf', '--log-level', 'debug']);
+  t.match(debug.stderr, /^error: there is no file .*\n.*\nStartError: [^]*\n {4}at /);
 });
 
 void t.test('the launcher without a build says which command is missing', async (t) => {

@@ -4,9 +4,10 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { loadKeys, reloadOnHangup } from './api-keys.ts';
 import { chooseTransport } from './choose-transport.ts';
-import { readCommand, UsageError, type Config } from './config.ts';
+import { readCommand, type Config } from './config.ts';
 import type { Log } from './core/log.ts';
 import { physicalCores } from './cores.ts';
+import { freeMemory } from './engine/free-memory.ts';
 import { Runtimes } from './engine/runtime.ts';
 import { document } from './generated/document.js';
 import { createGenerate } from './generation/generate.ts';
@@ -17,34 +18,34 @@ import { Metrics } from './metrics.ts';
 import { createOperations } from './operations/index.ts';
 import type { SystemFacts } from './operations/system.ts';
 import { docsPages } from './pages/docs.ts';
+import { createProgress, type Progress } from './progress.ts';
 import { createServers } from './servers.ts';
 import { stopOnSignals } from './signals.ts';
-import { exitCodes, noSuchModel, StartError } from './start-error.ts';
-import { createProgress, errorText, isLoopback, startScreen, type ScreenFacts } from './terminal.ts';
+import { exitCodeOf, linesOf, noSuchModel } from './start-error.ts';
+import { errorText, isLoopback, startScreen, type ScreenFacts } from './terminal.ts';
 import { findParts } from './weights/gguf-parts.ts';
 
 /** Runs the command line; resolves with the exit code when everything is closed. */
 export async function main(): Promise<number> {
-  const { stdout, stderr } = process;
-  const isTerminal = stderr.isTTY && process.env['TERM'] !== 'dumb';
-  let color = isTerminal && (process.env['NO_COLOR'] ?? '') === '';
+  const { env, stdout, stderr } = process;
+  const isTerminal = stderr.isTTY && env['TERM'] !== 'dumb';
+  let terminal: Terminal = { isTerminal, color: isTerminal && (env['NO_COLOR'] ?? '') === '' };
+  let config: Config | undefined;
   try {
     const args = process.argv.slice(2);
-    const command = readCommand({ args, env: process.env, version, columns: widthOf(stdout) });
+    const command = readCommand({ args, env, version, columns: widthOf(stdout) });
     // Keys are known now, hashed; whatever is started from here has no business with them.
-    delete process.env['TRAMONTANE_API_KEY'];
+    delete env['TRAMONTANE_API_KEY'];
     if (command.type === 'print') {
       stdout.write(`${command.text}\n`);
       return 0;
     }
-    color = isTerminal && command.config.color;
-    return await serve(command.config, { isTerminal, color });
+    ({ config } = command);
+    terminal = { isTerminal, color: isTerminal && config.color };
+    return await serve(config, terminal);
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    const hint = error instanceof UsageError ? '\nall flags: tramontane --help' : '';
-    stderr.write(errorText(message + hint, color));
-    if (error instanceof UsageError) return exitCodes.usage;
-    return error instanceof StartError ? error.exitCode : exitCodes.failed;
+    tellFailure(error, config, terminal);
+    return exitCodeOf(error);
   }
 }
 
@@ -64,9 +65,8 @@ interface Terminal {
 
 async function serve(config: Config, terminal: Terminal): Promise<number> {
   const from = performance.now();
-  const write = (text: string): void => void process.stderr.write(text);
-  const log = createLog({ format: config.logFormat, level: config.logLevel, write });
-  const freeBytes = process.availableMemory();
+  const { log, progress } = createOutput(config, terminal);
+  const { freeBytes } = freeMemory();
   const path = await findModel(config.model ?? bundledModel);
   const chosen = await chooseTransport(config.transport, log);
   const served = new ServedModel(modelName(path), config.aliases, Math.floor(Date.now() / 1000));
@@ -94,7 +94,6 @@ async function serve(config: Config, terminal: Terminal): Promise<number> {
   log.debug('listening', { url, metricsUrl });
   if (keys !== undefined) reloadOnHangup(keys, config, { log, isTerminal: terminal.isTerminal });
 
-  const progress = createProgress({ write, stream: terminal.isTerminal ? process.stderr : undefined });
   const unwanted = new AbortController();
   const { engine, loaded } = loadModel({
     path,
@@ -124,7 +123,7 @@ async function serve(config: Config, terminal: Terminal): Promise<number> {
     }
     modelMetrics.loaded(model.info);
     served.loaded(model.parts);
-    progress.stop();
+    progress.hide();
     const readyMs = performance.now() - from;
     announce(config, terminal, log, {
       version,
@@ -148,9 +147,44 @@ async function serve(config: Config, terminal: Terminal): Promise<number> {
     await Promise.all([servers.close(), engine.shutdown(0)]);
     throw error;
   } finally {
-    progress.stop();
+    progress.hide();
   }
   return await stopped;
+}
+
+/** Log and progress share the error output: a bar steps aside for each line. */
+function createOutput(config: Config, { isTerminal }: Terminal): { readonly log: Log; readonly progress: Progress } {
+  const { logFormat: format, logLevel: level } = config;
+  const { stderr } = process;
+  const isTalkative = level === 'info' || level === 'debug';
+  const write = (line: string): void => {
+    progress.hide();
+    stderr.write(line);
+  };
+  const log = createLog({ format, level, write });
+  const progress = createProgress({
+    terminal: isTerminal && isTalkative && format === 'text' ? { stream: stderr, columns: widthOf(stderr) } : undefined,
+    step: ({ phase, words, percent }) => {
+      if (format === 'json') log.info('loading', { phase, percent });
+      else if (isTalkative) write(`  ${words}  ${percent} %\n`);
+    },
+  });
+  return { log, progress };
+}
+
+/** The last words of a program that could not start; for machines where the log is for machines. */
+function tellFailure(error: unknown, config: Config | undefined, { color }: Terminal): void {
+  const { stderr } = process;
+  const lines = linesOf(error);
+  const stack = config?.logLevel === 'debug' && error instanceof Error ? error : undefined;
+  if (config?.logFormat === 'json') {
+    const [message, ...remedy] = lines.split('\n');
+    const log = createLog({ format: 'json', level: 'error', write: (line) => void stderr.write(line) });
+    log.error(message, { remedy: remedy.join('\n') || undefined, exitCode: exitCodeOf(error), error: stack });
+    return;
+  }
+  stderr.write(errorText(lines, color));
+  if (stack?.stack !== undefined) stderr.write(`${stack.stack}\n`);
 }
 
 /** The first file of the model. */

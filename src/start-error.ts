@@ -1,6 +1,9 @@
 // Why a server could not start: one line that says what happened, one that says what to do, and the exit code for scripts.
 
 import { dirname } from 'node:path';
+import { UnloadableError } from './engine/client.ts';
+import { UsageError } from './flag-values.ts';
+import { portOwner } from './port-owner.ts';
 
 export const exitCodes = { failed: 1, usage: 2, notFound: 3, doesNotFit: 4, interrupted: 130 } as const;
 
@@ -21,13 +24,21 @@ export class StartError extends Error {
   }
 }
 
+/** For scripts: what kind of problem ended the start. */
+export function exitCodeOf(error: unknown): number {
+  if (error instanceof UsageError) return exitCodes.usage;
+  if (error instanceof StartError) return error.exitCode;
+  const isTooLarge = error instanceof UnloadableError && error.code === 'insufficient_memory';
+  return isTooLarge ? exitCodes.doesNotFit : exitCodes.failed;
+}
+
 /** The system's word on `listen` -> ours. */
 export function cannotListen(error: unknown, host: string, port: number): StartError {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   switch (code) {
     case 'EADDRINUSE':
-      return new StartError(`port ${port} is used by another program`, {
-        remedy: `use another one: tramontane --port ${port + 1}      or see what runs there: curl http://127.0.0.1:${port}/health`,
+      return new StartError(portIsUsed(port), {
+        remedy: `use another one: tramontane --port ${port === 65_535 ? 1234 : port + 1}      or see what runs there: curl http://127.0.0.1:${port}/health`,
         cause: error,
       });
     case 'EACCES':
@@ -51,6 +62,24 @@ export function cannotListen(error: unknown, host: string, port: number): StartE
         },
       );
   }
+}
+
+/** With the program, where the system names it. */
+export function portIsUsed(port: number): string {
+  const owner = portOwner(port);
+  return `port ${port} is used by another program${owner === undefined ? '' : ` (pid ${owner.pid}, ${owner.name})`}`;
+}
+
+/** What went wrong on the first line, what to do on those below. */
+export function linesOf(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  if (error instanceof UsageError) return `${message}\nall flags: tramontane --help all`;
+  if (error instanceof StartError) return message;
+  // The rooms below write sentences, of which the last one says what to do.
+  const lines = message.includes('\n') ? message.split('\n') : message.split(/(?<=\.) (?=[A-Z][^.]*\.?$)/);
+  return lines
+    .map((line) => line.replace(/\.$/, '').replace(/^[A-Z](?=[a-z])/, (first) => first.toLowerCase()))
+    .join('\n');
 }
 
 export function noSuchModel(path: string): StartError {

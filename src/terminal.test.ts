@@ -1,13 +1,15 @@
 import { PassThrough } from 'node:stream';
 import t from 'tap';
-import { createProgress, errorText, isLoopback, mebibytes, startScreen, type ScreenFacts } from './terminal.ts';
+import { mebibytes } from './core/units.ts';
+import { createProgress, type ProgressStep } from './progress.ts';
+import { errorText, isLoopback, startScreen, type ScreenFacts } from './terminal.ts';
 
 const facts: ScreenFacts = {
   version: '0.1.0',
   transport: 'node:http',
-  transportReason: '--transport http',
+  transportReason: 'it loads here (--transport auto)',
   name: 'qwen3-0.6b-Q8_0',
-  aliases: [],
+  aliases: ['small', 'fast'],
   model: {
     architecture: 'qwen3',
     parameters: 596_049_920,
@@ -19,12 +21,13 @@ const facts: ScreenFacts = {
     kvCacheBytes: 939_524_096,
     scratchBytes: 33_554_432,
     device: 'wasm',
-    kernels: 'strict (the only build of this release)',
+    kernels: 'rel16 (relaxed 16-bit dot products)',
     threads: 2,
     node: process.version,
     fingerprint: 'fp_1',
     loadMs: 600,
   },
+  runtime: { node: '24.21.0', why: 'bundled, for its vnni kernels' },
   enginePid: 1,
   freeBytes: 18.1 * 2 ** 30,
   cores: 2,
@@ -38,30 +41,81 @@ const facts: ScreenFacts = {
 const curl =
   'curl http://127.0.0.1:1234/v1/chat/completions -H \'content-type: application/json\' -d \'{"messages":[{"role":"user","content":"Hello"}]}\'';
 
-void t.test('the start-up screen, wide', async (t) => {
-  t.equal(
-    startScreen(facts, { columns: 120, color: false }),
-    `  tramontane 0.1.0                            Node ${process.versions.node} · node:http · wasm
+/** Without what colours it and moves the cursor. */
+function bare(text: string): string {
+  return text.replaceAll(new RegExp(`${String.fromCharCode(27)}(\\[[?\\d;]*[a-zA-Z]|[78])`, 'g'), '');
+}
+
+const screens: Readonly<Record<number, string>> = {
+  120: `  tramontane 0.1.0                            NODE · node:http · wasm
   model    qwen3-0.6b-Q8_0 · Q8_0 · 0.6 B     context 8,192 (model 40,960)
+           also small, fast
   memory   610 MiB weights + 896 MiB cache + 32 MiB scratch   of 18.1 GiB free
-  kernels  strict (the only build of this release)
+  kernels  rel16 (relaxed 16-bit dot products)
+  engine   Node 24.21.0                       bundled, for its vnni kernels
   threads  2 of 2 cores                       keys: none (loopback only)
-  http     node:http                          --transport http
+  http     node:http                          it loads here (--transport auto)
 
   api      http://127.0.0.1:1234/v1
-  spec     http://127.0.0.1:1234/openapi.json
-  try      ${curl}
+  docs     http://127.0.0.1:1234/docs
+  try      CURL
   ready in 0.6 s · Ctrl-C stops
 `,
-  );
+  80: `  tramontane 0.1.0                            NODE · node:http · wasm
+  model    qwen3-0.6b-Q8_0 · Q8_0 · 0.6 B     context 8,192 (model 40,960)
+           also small, fast
+  memory   610 MiB weights + 896 MiB cache + 32 MiB scratch   of 18.1 GiB free
+  kernels  rel16 (relaxed 16-bit dot products)
+  engine   Node 24.21.0                       bundled, for its vnni kernels
+  threads  2 of 2 cores                       keys: none (loopback only)
+  http     node:http                          it loads here (--transport auto)
+
+  api      http://127.0.0.1:1234/v1
+  docs     http://127.0.0.1:1234/docs
+  try      CURL
+  ready in 0.6 s · Ctrl-C stops
+`,
+  60: `  tramontane 0.1.0
+  NODE · node:http · wasm
+  model    qwen3-0.6b-Q8_0 · Q8_0 · 0.6 B
+           context 8,192 (model 40,960)
+           also small, fast
+  memory   610 MiB weights + 896 MiB cache + 32 MiB scratch
+           of 18.1 GiB free
+  kernels  rel16 (relaxed 16-bit dot products)
+  engine   Node 24.21.0
+           bundled, for its vnni kernels
+  threads  2 of 2 cores
+           keys: none (loopback only)
+  http     node:http
+           it loads here (--transport auto)
+
+  api      http://127.0.0.1:1234/v1
+  docs     http://127.0.0.1:1234/docs
+  try      CURL
+  ready in 0.6 s · Ctrl-C stops
+`,
+};
+
+void t.test('the start-up screen at 60, 80 and 120 columns', async (t) => {
+  for (const [columns, golden] of Object.entries(screens)) {
+    const screen = startScreen(facts, { columns: Number(columns), color: false });
+    const node = `Node ${process.versions.node}`;
+    t.equal(screen.replace(node, 'NODE').replace(curl, 'CURL'), golden);
+  }
 });
 
-void t.test('narrow: nothing is wider than the terminal but the line to copy', async (t) => {
+void t.test('whatever is long is broken at spaces, but for the line to copy', async (t) => {
+  const long: ScreenFacts = {
+    ...facts,
+    aliases: Array.from({ length: 12 }, (_, i) => `alias-number-${i}`),
+    model: { ...facts.model, weightBytes: 12.3 * 2 ** 30, kvCacheBytes: 2 ** 30, scratchBytes: 345 * 2 ** 20 },
+  };
   for (const columns of [60, 80]) {
-    const lines = startScreen({ ...facts, aliases: ['a', 'b'] }, { columns, color: false }).split('\n');
+    const lines = startScreen(long, { columns, color: false }).split('\n');
     for (const line of lines) if (!line.includes('curl')) t.ok(line.length <= columns, line);
     t.ok(lines.some((line) => line.endsWith(curl)));
-    t.ok(lines.some((line) => line.endsWith('also a, b')));
+    t.ok(lines.some((line) => line.endsWith('alias-number-11')));
   }
 });
 
@@ -75,36 +129,53 @@ void t.test('with keys, and metrics on a port of their own', async (t) => {
 void t.test('colour changes the looks and not the text', async (t) => {
   const colored = startScreen(facts, { columns: 100, color: true });
   t.match(colored, '\u001b[');
-  const bare = colored.replaceAll(new RegExp(`${String.fromCharCode(27)}\\[\\d+m`, 'g'), '');
-  t.equal(bare, startScreen(facts, { columns: 100, color: false }));
+  t.equal(bare(colored), startScreen(facts, { columns: 100, color: false }));
 });
 
-void t.test('without a terminal: a line at most every 10 %, and none for a quick load', async (t) => {
+void t.test('without a terminal: a step at most every 5 s or 10 %, and none for a quick load', async (t) => {
   let clock = 0;
-  let text = '';
-  const progress = createProgress({ write: (piece) => (text += piece), now: () => clock });
+  const steps: ProgressStep[] = [];
+  const progress = createProgress({ step: (step) => steps.push(step), now: () => clock });
   progress.update('reading', 50, 100);
-  t.equal(text, '', 'half a second is not worth a line');
+  t.same(steps, [], 'half a second is not worth a line');
   clock = 600;
   for (let done = 50; done <= 100; done++) progress.update('reading', done, 100);
-  progress.stop();
-  t.same(text.match(/\d+ %/g), ['50 %', '60 %', '70 %', '80 %', '90 %', '100 %']);
+  t.same(
+    steps.map(({ percent }) => percent),
+    [50, 60, 70, 80, 90, 100],
+  );
+  clock += 4999;
+  progress.update('preparing', 1, 100);
+  progress.update('preparing', 2, 100);
+  t.equal(steps.length, 7, 'another 99 % back');
+  clock += 5000;
+  progress.update('preparing', 3, 100);
+  t.match(steps.at(-1), { phase: 'preparing', words: 'preparing kernels', percent: 3 });
+  progress.hide();
 });
 
-void t.test('on a terminal: a bar that goes away', async (t) => {
-  const stream = Object.assign(new PassThrough(), {
-    isTTY: true,
-    columns: 80,
-    cursorTo: () => true,
-    clearLine: () => true,
-  });
-  let clock = 0;
-  const progress = createProgress({ write: () => t.fail('no lines beside the bar'), stream, now: () => clock });
-  clock = 600;
-  progress.update('reading', 2 ** 29, 2 ** 30);
-  progress.stop();
-  progress.stop();
-  t.match(String(stream.read()), /reading weights {2}50 % ━+─+ {2}512 MiB of 1\.0 GiB/);
+void t.test('on a terminal: a bar that steps aside and fits', async (t) => {
+  for (const columns of [60, 80, 120]) {
+    const stream = Object.assign(new PassThrough(), {
+      isTTY: true,
+      columns,
+      cursorTo: () => true,
+      clearLine: () => true,
+    });
+    let clock = 0;
+    const step = (): never => t.fail('no lines beside the bar') as never;
+    const progress = createProgress({ terminal: { stream, columns }, step, now: () => clock });
+    clock = 600;
+    progress.update('reading', 2 ** 29, 2 ** 30);
+    progress.hide();
+    progress.hide();
+    const drawn = bare(String(stream.read())).trimEnd();
+    t.match(drawn, /^ {2}reading weights {2}50 % ━+─+ {2}512 MiB of 1\.0 GiB/);
+    t.ok(drawn.length < columns, `${drawn.length} columns of ${columns}`);
+    progress.update('reading', 2 ** 30, 2 ** 30);
+    t.match(bare(String(stream.read())), '100 %', 'it comes back');
+    progress.hide();
+  }
 });
 
 void t.test('errors: one line each, remedies below', async (t) => {

@@ -1,64 +1,9 @@
-// What people see on the error output: progress while the model loads, one screen when it is ready, one line when something is wrong.
-// Standard output stays free for what was asked for (--help, --version).
+// What people see on the error output: one screen when the model is ready, one line when something is wrong. Standard output stays free for
+// what was asked for (--help, --version).
 
-import cliProgress from 'cli-progress';
+import { grouped, mebibytes } from './core/units.ts';
 import type { LoadedModel } from './engine/messages.ts';
 import type { EngineRuntime } from './engine/runtime.ts';
-
-export interface TerminalOptions {
-  readonly write: (text: string) => void;
-  /** A person looks at it: bars may move. Otherwise plain lines. */
-  readonly stream?: NodeJS.WritableStream | undefined;
-  readonly now?: () => number;
-}
-
-export interface Progress {
-  update(phase: 'reading' | 'preparing', done: number, total: number): void;
-  /** Takes the bar away. */
-  stop(): void;
-}
-
-const phaseWords = { reading: 'reading weights', preparing: 'preparing kernels' } as const;
-
-/** A moving bar on a terminal; elsewhere one line at most every 5 s or 10 %. Loads under half a second show neither. */
-export function createProgress({ write, stream, now = () => performance.now() }: TerminalOptions): Progress {
-  const started = now();
-  const bar =
-    stream &&
-    new cliProgress.SingleBar({
-      stream,
-      format: '  {words}  {percentage} % {bar}  {size}',
-      barCompleteChar: '━',
-      barIncompleteChar: '─',
-      barsize: 30,
-      hideCursor: true,
-      clearOnComplete: true,
-      noTTYOutput: false,
-    });
-  let isShown = false;
-  let last = { at: started, percent: 0 };
-  return {
-    update(phase, done, total) {
-      if (now() - started < 500 || total <= 0) return;
-      const words = phaseWords[phase];
-      if (bar !== undefined) {
-        if (isShown) bar.setTotal(total);
-        else bar.start(total, done, { words, size: '' });
-        isShown = true;
-        bar.update(done, { words, size: phase === 'reading' ? `${mebibytes(done)} of ${mebibytes(total)}` : '' });
-        return;
-      }
-      const percent = Math.floor((100 * done) / total);
-      if (now() - last.at < 5000 && Math.abs(percent - last.percent) < 10) return;
-      last = { at: now(), percent };
-      write(`  ${words}  ${percent} %\n`);
-    },
-    stop() {
-      if (isShown) bar?.stop();
-      isShown = false;
-    },
-  };
-}
 
 export interface ScreenFacts {
   readonly version: string;
@@ -86,12 +31,13 @@ export function startScreen(facts: ScreenFacts, { columns, color }: { columns: n
   const { model, url } = facts;
   const paint = (code: number, text: string): string => (color ? `\u001b[${code}m${text}\u001b[0m` : text);
   const row = (label: string, left: string, right = ''): string[] => {
-    const start = `  ${paint(2, label.padEnd(9))}${left}`;
-    const used = 11 + left.length;
-    if (right === '') return [start];
-    const column = Math.max(46, used + 3);
-    if (column + right.length <= columns) return [start + ' '.repeat(column - used) + right];
-    return [start, `${' '.repeat(11)}${right}`];
+    const [first, ...more] = flow(left.split(' '), ' ', 11, columns);
+    const start = `  ${paint(2, label.padEnd(9))}${first.trimStart()}`;
+    const column = Math.max(46, 11 + left.length + 3);
+    if (right === '' || column + right.length > columns) {
+      return [start, ...more, ...(right === '' ? [] : flow(right.split(' '), ' ', 11, columns))];
+    }
+    return [start + ' '.repeat(column - 11 - left.length) + right];
   };
   const title = `tramontane ${facts.version}`;
   const runtime = `Node ${process.versions.node} · ${facts.transport} · ${model.device}`;
@@ -118,12 +64,26 @@ export function startScreen(facts: ScreenFacts, { columns, color }: { columns: n
     ...row('http', facts.transport, facts.transportReason),
     '',
     ...row('api', paint(4, `${url}/v1`)),
-    ...row('spec', `${url}/openapi.json`),
+    ...row('docs', `${url}/docs`),
     ...(facts.metricsUrl === undefined ? [] : row('metrics', `${facts.metricsUrl}/metrics`)),
-    ...row('try', `curl ${url}/v1/chat/completions -H 'content-type: application/json'${key} -d '${body}'`),
+    `  ${paint(2, 'try'.padEnd(9))}curl ${url}/v1/chat/completions -H 'content-type: application/json'${key} -d '${body}'`,
     `  ready in ${(facts.readyMs / 1000).toFixed(1)} s · Ctrl-C stops`,
     '',
   ].join('\n');
+}
+
+/** Items side by side, broken between them at the width. */
+export function flow(items: readonly string[], gap: string, indent: number, width: number): string[] {
+  const lines: string[] = [];
+  let line = '';
+  for (const item of items) {
+    if (line !== '' && indent + line.length + gap.length + item.length > width) {
+      lines.push(line);
+      line = '';
+    }
+    line = line === '' ? item : line + gap + item;
+  }
+  return [...lines, line].map((each) => ' '.repeat(indent) + each);
 }
 
 function pair(left: string, leftLength: number, right: string, columns: number): string[] {
@@ -132,7 +92,7 @@ function pair(left: string, leftLength: number, right: string, columns: number):
   return [left, `  ${right}`];
 }
 
-/** `error: what happened`, then what to do about it on lines of their own. */
+/** `error: what happened`, then what to do about it on lines of their own. Lines are not broken: terminals do, and scripts match them. */
 export function errorText(message: string, color: boolean): string {
   const [first, ...more] = message.split('\n');
   const label = color ? '\u001b[31merror:\u001b[0m' : 'error:';
@@ -143,17 +103,6 @@ export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host);
 }
 
-/** 3276800 -> `3 MiB`, 1610612736 -> `1.5 GiB`. */
-export function mebibytes(bytes: number): string {
-  const mib = bytes / 2 ** 20;
-  if (mib >= 1024) return `${(mib / 1024).toFixed(1)} GiB`;
-  return mib >= 10 ? `${Math.round(mib)} MiB` : `${mib.toFixed(1)} MiB`;
-}
-
 function parameters(count: number): string {
   return count >= 5e8 ? `${(count / 1e9).toFixed(1)} B` : `${(count / 1e6).toFixed(1)} M`;
-}
-
-function grouped(value: number): string {
-  return value.toLocaleString('en-US');
 }

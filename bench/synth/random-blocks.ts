@@ -3,27 +3,14 @@
 
 import { dtypes } from '../../src/tensor/dtype.ts';
 import { f32ToF16 } from '../../src/tensor/half.ts';
+import type { Random } from '../random.ts';
 import type { RecipeDType } from './recipes.ts';
-
-/** Random 32-bit words. */
-export type RandomWords = () => number;
-
-/** xorshift32 (Marsaglia 2003). `seed` is not 0. */
-export function randomWords(seed: number): RandomWords {
-  let state = seed;
-  return () => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return state >>> 0;
-  };
-}
 
 /** The stored bytes of a matrix [rows, cols], in pieces of about 4 MiB. */
 export function* randomMatrix(
   dtype: RecipeDType,
   { cols, rows }: { readonly cols: number; readonly rows: number },
-  random: RandomWords,
+  random: Random,
 ): Generator<Uint8Array> {
   const { elements, bytes } = dtypes[dtype];
   const perRow = (cols / elements) * bytes;
@@ -32,7 +19,7 @@ export function* randomMatrix(
   for (let row = 0; row < rows; row += step) {
     const length = Math.min(step, rows - row) * perRow;
     const words = new Uint32Array(Math.ceil(length / 4));
-    for (let i = 0; i < words.length; i++) words[i] = random();
+    for (let i = 0; i < words.length; i++) words[i] = random.word();
     const view = new DataView(words.buffer, 0, length);
     for (let at = 0; at < length; at += bytes) setScales(view, at);
     yield new Uint8Array(words.buffer, 0, length);

@@ -10,7 +10,8 @@ import { Probe } from '../../src/model/probe.ts';
 import { dequantize } from '../../src/tensor/dequantize.ts';
 import { dtypes, rowBytes } from '../../src/tensor/dtype.ts';
 import { openCheckpoint } from '../../src/weights/gguf.ts';
-import { randomMatrix, randomWords } from './random-blocks.ts';
+import { seededRandom } from '../random.ts';
+import { randomMatrix } from './random-blocks.ts';
 import { recipes, type RecipeDType } from './recipes.ts';
 import { shapes, type Shape } from './shapes.ts';
 import { synthesize, tensorsOf } from './synth.ts';
@@ -68,7 +69,7 @@ void t.test('weights have the standard deviation 1 / sqrt(cols) in every type', 
   for (const dtype of ['F16', 'Q8_0', 'Q4_0', 'Q5_0', 'Q4_K', 'Q6_K'] satisfies RecipeDType[]) {
     for (const cols of [256, 28672]) {
       const rows = Math.ceil(2 ** 16 / cols);
-      const bytes = Buffer.concat([...randomMatrix(dtype, { cols, rows }, randomWords(1))]);
+      const bytes = Buffer.concat([...randomMatrix(dtype, { cols, rows }, seededRandom(1))]);
       t.equal(bytes.length, rows * rowBytes(dtype, cols));
       const values = dequantize(dtype, bytes, rows * cols);
       const mean = values.reduce((sum, x) => sum + x, 0) / values.length;
@@ -81,7 +82,7 @@ void t.test('weights have the standard deviation 1 / sqrt(cols) in every type', 
 });
 
 void t.test('matrices larger than a piece come in whole rows', async (t) => {
-  const pieces = [...randomMatrix('Q5_0', { cols: 96, rows: 70_000 }, randomWords(1))];
+  const pieces = [...randomMatrix('Q5_0', { cols: 96, rows: 70_000 }, seededRandom(1))];
   t.ok(pieces.length > 1);
   t.ok(pieces.every(({ length }) => length % rowBytes('Q5_0', 96) === 0));
   t.equal(

@@ -2,7 +2,8 @@
 
 import { writeGguf, type GgufValue, type NewTensor } from '../../src/weights/gguf-writer.ts';
 import { readArguments, UsageError } from '../arguments.ts';
-import { randomMatrix, randomWords } from './random-blocks.ts';
+import { seededRandom } from '../random.ts';
+import { randomMatrix } from './random-blocks.ts';
 import { recipes, type MatrixPlace, type Recipe, type RecipeDType } from './recipes.ts';
 import { shapes, type Shape } from './shapes.ts';
 
@@ -31,7 +32,7 @@ export async function synthesize(
   { name, shape, recipe }: SyntheticModel,
   onProgress: (done: number, total: number) => void = () => undefined,
 ): Promise<void> {
-  const random = randomWords(1);
+  const random = seededRandom(1);
   const tensors = tensorsOf(shape, recipe);
   let done = 0;
   await writeGguf(path, { metadata: metadataOf(name, shape), tensors }, function* (tensor) {

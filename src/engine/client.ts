@@ -39,6 +39,17 @@ export interface EngineClientOptions {
   readonly meter?: EngineMeter | undefined;
 }
 
+/** The engine looked at the model and will not run it; the message is for the operator, perhaps of several lines. */
+export class UnloadableError extends Error {
+  override readonly name = 'UnloadableError';
+  /** `insufficient_memory`, or another `ApiError` code. */
+  readonly code: string | undefined;
+  constructor(message: string, code: string | undefined) {
+    super(message);
+    this.code = code;
+  }
+}
+
 export interface EngineClient {
   readonly state: EngineState;
   /** What is loaded, or was before a crash. */
@@ -181,7 +192,7 @@ class Client implements EngineClient {
   async #launch(options: LoadOptions): Promise<LoadedModel> {
     const { entry, log, execArgv } = this.#options;
     return await new Promise((resolve, reject) => {
-      let refusal: string | undefined;
+      let refusal: UnloadableError | undefined;
       let isHeard = false;
       const engine = startEngineProcess({
         entry,
@@ -194,14 +205,14 @@ class Client implements EngineClient {
             this.#onLoaded(message.model);
             resolve(message.model);
           } else if (message.type === 'unloadable') {
-            refusal = message.message;
+            refusal = new UnloadableError(message.message, message.code);
             engine.kill();
           } else this.#receive(message);
         },
         onGone: (reason) => {
           // Does nothing once the model was loaded.
           const kind = isHeard ? Error : StillbornError;
-          reject(new kind(refusal ?? `The engine process died while it loaded the model: ${reason}.`));
+          reject(refusal ?? new kind(`The engine process died while it loaded the model: ${reason}.`));
           this.#onGone(reason);
         },
       });

@@ -5,7 +5,7 @@
 //   anything unexpected                  log to stderr, exit 70: the server's handle starts a new process
 
 import { setImmediate as turn } from 'node:timers/promises';
-import type { FailureKind } from '../core/errors.ts';
+import { ApiError, type FailureKind } from '../core/errors.ts';
 import type { Engine } from './engine.ts';
 import type { FromEngine, LoadedModel, LoadOptions, ToEngine } from './messages.ts';
 import { StatsReport } from './stats.ts';
@@ -81,7 +81,8 @@ class MessageLoop {
       this.#hosted = await this.#load(options, send);
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
-      send({ type: 'unloadable', message }, () => process.exit(0));
+      const code = error instanceof ApiError ? error.code : undefined;
+      send({ type: 'unloadable', message, code }, () => process.exit(0));
       return;
     }
     send({ type: 'loaded', model: this.#hosted.model });

@@ -123,7 +123,8 @@ export type FromEngine =
       readonly total: number;
     }
   | { readonly type: 'loaded'; readonly model: LoadedModel }
-  | { readonly type: 'unloadable'; readonly message: string }
+  /** `code`: of the `ApiError` it was, if it was one, as `insufficient_memory`. */
+  | { readonly type: 'unloadable'; readonly message: string; readonly code?: string | undefined }
   | { readonly type: 'accepted'; readonly id: string; readonly cachedTokens: number }
   | { readonly type: 'rejected'; readonly id: string; readonly error: Failure }
   /** `timing` comes with the first of these, or with `finished` where there was none. */

@@ -127,7 +127,7 @@ class Server implements HttpServer {
 
   #fail(visit: Visit, error: unknown): void {
     const { exchange } = visit;
-    if (exchange.signal.aborted) return;
+    if (exchange.isGone) return;
     visit.report(error);
     try {
       visit.send(errorAnswer(error, visit.dialect, visit.requestId));

@@ -3,6 +3,7 @@
 import { newId } from '../core/ids.ts';
 import type { Log } from '../core/log.ts';
 import type { Dialect, Route } from '../core/operation.ts';
+import { Abortable } from './abortable.ts';
 import { isUnexpected, type Answer } from './failure.ts';
 import type { Answered } from './options.ts';
 import { readTrace, traceResponse, type Trace } from './trace.ts';
@@ -13,8 +14,8 @@ export class Visit {
   readonly requestId: string;
   readonly trace: Trace | undefined;
   readonly log: Log;
-  /** Aborted when the caller is gone, or by `stop`. */
-  readonly signal: AbortSignal;
+  /** Called off when the caller is gone, or by `stop`. */
+  readonly life = new Abortable();
   /** Shape of errors: the route's, as soon as it is known. */
   dialect: Dialect = 'openai';
   route: Route | undefined;
@@ -28,7 +29,6 @@ export class Visit {
   /** Facts for the access log. */
   notes: Record<string, unknown> = {};
   readonly #startedAt = performance.now();
-  readonly #stop = new AbortController();
 
   constructor(exchange: Exchange, log: Log) {
     this.exchange = exchange;
@@ -37,9 +37,8 @@ export class Visit {
     this.trace = readTrace(exchange.header('traceparent'));
     const { requestId, trace } = this;
     this.log = log.with({ requestId, ...(trace !== undefined && { traceId: trace.traceId, spanId: trace.spanId }) });
-    this.signal = this.#stop.signal;
     this.headers = this.names;
-    exchange.signal.addEventListener('abort', () => this.#stop.abort(exchange.signal.reason), { once: true });
+    exchange.onGone(() => this.life.abort(new Error('the client closed the connection')));
   }
 
   /** On every answer, whatever happens: OpenAI's clients read the one, Anthropic's the other. */
@@ -53,7 +52,7 @@ export class Visit {
   }
 
   stop(reason: Error): void {
-    this.#stop.abort(reason);
+    this.life.abort(reason);
   }
 
   send({ status, headers, body }: Answer<string | Uint8Array>): void {
@@ -64,7 +63,7 @@ export class Visit {
 
   /** Our own faults go to the log, with their stack. */
   report(error: unknown): void {
-    if (!isUnexpected(error) || this.exchange.signal.aborted) return;
+    if (!isUnexpected(error) || this.exchange.isGone) return;
     this.log.error('request failed', { operation: this.route?.operationId, error });
   }
 
@@ -76,7 +75,7 @@ export class Visit {
       route: this.isPage ? exchange.path : route?.path.replace('{+', '{'),
       method: exchange.method,
       // nginx's number for a caller who did not wait.
-      status: exchange.signal.aborted && status === 0 ? 499 : status,
+      status: exchange.isGone && status === 0 ? 499 : status,
       seconds: (performance.now() - this.#startedAt) / 1000,
     };
   }
@@ -95,7 +94,7 @@ export class Visit {
       bytesIn: this.bytesIn,
       bytesOut: this.bytesOut,
       ...this.notes,
-      ...(exchange.signal.aborted ? { aborted: true } : {}),
+      ...(exchange.isGone ? { aborted: true } : {}),
     };
     const isQuiet = this.isPage || (this.route !== undefined && this.route.access !== 'key');
     if (isQuiet && status < 400) this.log.debug('request', fields);
