@@ -2,6 +2,7 @@
 
 import { abortThenGood, declaredTooLarge, halfARequest, keepAlive, parallel, pipelined } from './connections.ts';
 import { foldEqualsObject, usageEqualsObject } from './fold.ts';
+import { tokensCounted } from './metrics.ts';
 import { choicesDiffer, choicesUsage, seedsDiffer } from './sampling.ts';
 import type { Scenario } from './scene.ts';
 import { stopAbsent, stopBeginning } from './stop.ts';
@@ -35,5 +36,6 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
   'stop-absent': stopAbsent,
   'stop-beginning': stopBeginning,
   'template-continued': templateContinued,
+  'tokens-counted': tokensCounted,
   'usage-equals-object': usageEqualsObject,
 };
