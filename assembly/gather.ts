@@ -3,6 +3,8 @@
 //   11 table of the type, see unpack/panel.ts
 
 import { Opcode, real, tokenId, word } from './record';
+import { halfBits, halfScale } from './half';
+import { wordAt } from './matmul/linear';
 import { BF16, F16, F32 } from './matmul/float';
 import { Q4_0, Q4_1, Q5_0, Q5_1, Q8_0 } from './format/simple';
 import { Q4_K, Q5_K, Q6_K } from './format/k';
@@ -86,8 +88,8 @@ function unpackRow<F, U>(
 
 function decodeFloat<F>(panel: usize, row: usize, cols: usize, out: usize, scratch: usize): void {
   for (let k: usize = 0; k < cols; k++) {
-    v128.store(scratch, changetype<F>(0).low(panel));
-    v128.store(scratch, changetype<F>(0).high(panel), 16);
+    v128.store(scratch, changetype<F>(0).low(panel, halfBits(), halfScale()));
+    v128.store(scratch, changetype<F>(0).high(panel, halfBits(), halfScale()), 16);
     store<f32>(out + (k << 2), load<f32>(scratch + (row << 2)));
     panel += changetype<F>(0).bytes();
   }
@@ -102,12 +104,12 @@ function decodePanel<F>(panel: usize, row: usize, cols: usize, out: usize, scrat
   for (let b: usize = 0; b < cols >> 5; b += subs) {
     for (let sub: usize = 0; sub < subs; sub++) {
       for (let part: usize = 0; part < parts; part++) {
-        v128.store(scratch, changetype<F>(0).scale(panel, sub, part, half));
-        v128.store(scratch, changetype<F>(0).offset(panel, sub, part, half), 16);
+        v128.store(scratch, changetype<F>(0).scale(panel, sub, part, half, halfBits(), halfScale()));
+        v128.store(scratch, changetype<F>(0).offset(panel, sub, part, half, halfBits(), halfScale()), 16);
         const scale = load<f32>(scratch + lane);
         const offset = load<f32>(scratch + lane, 16);
         for (let g = part * groups; g < (part + 1) * groups; g++) {
-          v128.store(scratch, changetype<F>(0).word(panel, sub, g, half), 32);
+          v128.store(scratch, wordAt<F>(panel, sub, g, half), 32);
           for (let j: usize = 0; j < 4; j++) {
             const q = <i32>load<u8>(scratch + lane + j, 32) - changetype<F>(0).bias();
             store<f32>(out + (j << 2), scale * <f32>q + offset);

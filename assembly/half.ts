@@ -15,6 +15,26 @@
   return f32x4.mul(moved, f32x4.splat(reinterpret<f32>(0x77800000)));
 }
 
+// In loops the two constants come from the caller, who keeps them in `let` locals: a constant inside a loop is made anew each time.
+
+/** i32x4.splat(0x8fffffff): sign and the bits behind it. */
+// @ts-ignore: decorator
+@inline export function halfBits(): v128 { return i32x4.splat(<i32>0x8fffffff); }
+
+/** f32x4.splat(2^112) */
+// @ts-ignore: decorator
+@inline export function halfScale(): v128 { return f32x4.splat(reinterpret<f32>(0x77800000)); }
+
+// @ts-ignore: decorator
+@inline export function widenLowBy(halves: v128, bits: v128, scale: v128): v128 {
+  return f32x4.mul(v128.and(i32x4.shr_s(i32x4.shl(i32x4.extend_low_i16x8_u(halves), 16), 3), bits), scale);
+}
+
+// @ts-ignore: decorator
+@inline export function widenHighBy(halves: v128, bits: v128, scale: v128): v128 {
+  return f32x4.mul(v128.and(i32x4.shr_s(i32x4.shl(i32x4.extend_high_i16x8_u(halves), 16), 3), bits), scale);
+}
+
 /** One half -> f32, the same arithmetic. */
 // @ts-ignore: decorator
 @inline export function widenOne(half: u32): f32 {

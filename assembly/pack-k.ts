@@ -1,5 +1,7 @@
 // Rows of K-quant superblocks -> panels of 8 rows; what a packed superblock holds: format/k.ts.
 
+import { fifthBytes } from './pack';
+
 /** Rows of Q4_K (`fifth` 0) or Q5_K (`fifth` 1): d, dmin f16 | 12 bytes of 6-bit scales and minima | [32 bytes of fifth bits] | nibbles. */
 export function packQ45K(source: usize, target: usize, panels: u32, cols: u32, fifth: u32): void {
   const superblocks = <usize>cols >> 8;
@@ -22,17 +24,25 @@ export function packQ45K(source: usize, target: usize, panels: u32, cols: u32, f
   }
 }
 
-/** 128 bytes of nibbles, 32 for each pair of blocks. */
+/** 128 bytes, low nibbles block 2i, high nibbles block 2i + 1 -> 8 blocks of 16 bytes, columns l (low) and l + 16 (high). */
 function packPairs(from: usize, to: usize): void {
-  for (let w: usize = 0; w < 32; w++) store<u32>(to + (w << 5), load<u32>(from + (w << 2)));
+  for (let i: usize = 0; i < 4; i++) {
+    for (let g: usize = 0; g < 4; g++) {
+      const first = load<u32>(from + (i << 5) + (g << 2));
+      const second = load<u32>(from + (i << 5) + (g << 2), 16);
+      const at = to + (i << 8) + (g << 5);
+      store<u32>(at, (first & 0x0f0f0f0f) | ((second & 0x0f0f0f0f) << 4));
+      store<u32>(at, ((first >> 4) & 0x0f0f0f0f) | (second & 0xf0f0f0f0), 128);
+    }
+  }
 }
 
-/** Bit s of byte l -> bit l of the word of block s. */
+/** Bit s of byte l -> the word of block s. */
 function packFifth(from: usize, to: usize): void {
   for (let s: u32 = 0; s < 8; s++) {
     let bits: u32 = 0;
     for (let l: u32 = 0; l < 32; l++) bits |= ((<u32>load<u8>(from + l) >> s) & 1) << l;
-    store<u32>(to + (<usize>s << 5), bits);
+    store<u32>(to + (<usize>s << 5), fifthBytes(bits));
   }
 }
 
@@ -49,7 +59,7 @@ function packScales(from: usize, to: usize): void {
   }
 }
 
-/** Rows of Q6_K: 128 bytes of low nibbles | 64 of bit pairs | 16 int8 scales | d f16. The nibbles are paired anew, blocks 2i and 2i+1. */
+/** Rows of Q6_K: 128 bytes of low nibbles | 64 of bit pairs | 16 int8 scales | d f16. */
 export function packQ6K(source: usize, target: usize, panels: u32, cols: u32): void {
   const superblocks = <usize>cols >> 8;
   const rowBytes = superblocks * 210;
@@ -58,21 +68,36 @@ export function packQ6K(source: usize, target: usize, panels: u32, cols: u32): v
       for (let r: usize = 0; r < 8; r++) {
         const from = source + r * rowBytes + b * 210;
         const to = target + (r << 2);
-        for (let h: usize = 0; h < 2; h++) {
-          for (let g: usize = 0; g < 8; g++) {
-            const first = load<u32>(from + (h << 6) + (g << 2));
-            const second = load<u32>(from + (h << 6) + (g << 2), 32);
-            const at = to + (h << 9) + (g << 5);
-            store<u32>(at, (first & 0x0f0f0f0f) | ((second & 0x0f0f0f0f) << 4));
-            store<u32>(at, ((first >> 4) & 0x0f0f0f0f) | (second & 0xf0f0f0f0), 256);
-            store<u32>(to + 1024 + (h << 8) + (g << 5), load<u32>(from + (h << 5) + (g << 2), 128));
-          }
-        }
+        for (let h: usize = 0; h < 2; h++) packHalf(from + (h << 6), from + 128 + (h << 5), to + (h << 9), to + 1024 + (h << 8));
         for (let s: usize = 0; s < 16; s++) store<u8>(target + 1536 + (s << 3) + r, load<u8>(from + s, 192));
         store<u16>(target + 1664 + (r << 1), load<u16>(from, 208));
       }
       target += 1680;
     }
     source += rowBytes << 3;
+  }
+}
+
+/**
+ * Four blocks. `low`: 64 bytes, low nibbles blocks 0 and 1, high nibbles blocks 2 and 3. `pairs`: 32 bytes with two bits of each block.
+ * Nibbles go to 4 x 128 bytes as in packPairs; bits to 4 x 2 words, in which byte j has columns 4g + j at bits 2g.
+ */
+function packHalf(low: usize, pairs: usize, nibbles: usize, uppers: usize): void {
+  for (let b: usize = 0; b < 4; b++) {
+    const source = low + ((b & 1) << 5);
+    const shift = <u32>(b & 2) << 1;
+    for (let g: usize = 0; g < 4; g++) {
+      const first = (load<u32>(source + (g << 2)) >> shift) & 0x0f0f0f0f;
+      const second = (load<u32>(source + (g << 2), 16) >> shift) & 0x0f0f0f0f;
+      store<u32>(nibbles + (b << 7) + (g << 5), first | (second << 4));
+    }
+    for (let half: usize = 0; half < 2; half++) {
+      let word: u32 = 0;
+      for (let g: usize = 0; g < 4; g++) {
+        const four = load<u32>(pairs + (half << 4) + (g << 2));
+        word |= ((four >> (<u32>b << 1)) & 0x03030303) << (<u32>g << 1);
+      }
+      store<u32>(uppers + (b << 6) + (half << 5), word);
+    }
   }
 }

@@ -58,7 +58,7 @@ export function packNibbles(source: usize, target: usize, panels: u32, cols: u32
         for (let g: usize = 0; g < 4; g++) {
           store<u32>(target + (g << 5) + (r << 2), load<u32>(from + head + <usize>high + (g << 2)));
         }
-        if (high) store<u32>(target + 128 + (r << 2), load<u32>(from + head));
+        if (high) store<u32>(target + 128 + (r << 2), fifthBytes(load<u32>(from + head)));
         for (let h: usize = 0; h < <usize>halves; h++) {
           store<u16>(target + scales + (h << 4) + (r << 1), load<u16>(from + (h << 1)));
         }
@@ -67,4 +67,11 @@ export function packNibbles(source: usize, target: usize, panels: u32, cols: u32
     }
     source += rowBytes << 3;
   }
+}
+
+/** Bit 16h + 4g + j -> bit 4h + g of byte j: the place where `fifth` (format/bits.ts) looks. */
+export function fifthBytes(bits: u32): u32 {
+  let bytes: u32 = 0;
+  for (let i: u32 = 0; i < 32; i++) bytes |= ((bits >> i) & 1) << (((i & 3) << 3) + (i >> 2));
+  return bytes;
 }

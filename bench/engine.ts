@@ -6,11 +6,13 @@ import { fileURLToPath } from 'node:url';
 import { blockTokens, type Batch, type Executor } from '../src/compute/backend.ts';
 import { createWasmBackend } from '../src/compute/wasm/backend.ts';
 import { silentLog } from '../src/core/log.ts';
+import { bundledNode } from '../src/engine/bundled-runtime.ts';
 import type { KernelsBuild } from '../src/engine/messages.ts';
 import { Runtimes } from '../src/engine/runtime.ts';
 import { buildModel } from '../src/model/model.ts';
 import { openCheckpoint } from '../src/weights/gguf.ts';
 import { readArguments, UsageError } from './arguments.ts';
+import { formatFacts, rounded } from './table.ts';
 
 const chunkTokens = 512;
 
@@ -20,18 +22,16 @@ export async function benchEngine(args: readonly string[]): Promise<void> {
     ['model', 'threads', 'prompt', 'gen', 'depth', 'kv-cache', 'kernels', 'engine-runtime'],
     ['json'],
   );
-  const path = options.text('model');
-  if (path === undefined) throw new UsageError('--model PATH is required');
+  const path = options.required('model');
   const kvCache = options.text('kv-cache') ?? 'f16';
-  if (kvCache !== 'f32' && kvCache !== 'f16') throw new UsageError('--kv-cache takes f32 or f16');
+  if (kvCache !== 'f32' && kvCache !== 'f16' && kvCache !== 'q8_0')
+    throw new UsageError('--kv-cache takes f32, f16 or q8_0');
   const kernels = kernelsOf(options.text('kernels') ?? 'auto');
-  const runtimes = new Runtimes({ log: { ...silentLog, warn: (line) => process.stderr.write(`${line}\n`) } });
-  const runtime = options.text('engine-runtime') ?? 'auto';
-  const { execPath } = await runtimes.choose({ runtime, kernels, device: 'wasm' });
+  const execPath = await nodeOf(options.text('engine-runtime') ?? 'auto', kernels);
   if (execPath !== process.execPath) return runAgain(execPath, args);
-  const threads = options.count('threads', cpus().length);
-  const prompt = options.count('prompt', 512);
-  const generated = options.count('gen', 64);
+  const threads = options.amount('threads', cpus().length);
+  const prompt = options.amount('prompt', 512);
+  const generated = options.amount('gen', 64);
   const depth = options.count('depth', 0);
   const positions = depth + prompt + generated;
 
@@ -67,8 +67,8 @@ export async function benchEngine(args: readonly string[]): Promise<void> {
     for (let i = 0; i < generated; i++) await run.feed(depth + prompt + i, 1);
   });
   const result = {
-    prefill_tok_s: Number(((prompt / prefillMs) * 1000).toFixed(2)),
-    decode_tok_s: Number(((generated / decodeMs) * 1000).toFixed(2)),
+    prefill_tok_s: rounded((prompt / prefillMs) * 1000),
+    decode_tok_s: rounded((generated / decodeMs) * 1000),
     load_ms: Math.round(loadMs),
     rss_mib: Math.round(process.memoryUsage.rss() / 2 ** 20),
     kernels: executor.build,
@@ -78,12 +78,23 @@ export async function benchEngine(args: readonly string[]): Promise<void> {
   };
   await executor.close();
   if (options.flag('json')) process.stdout.write(`${JSON.stringify(result)}\n`);
-  else
-    process.stdout.write(
-      Object.entries(result)
-        .map(([key, value]) => `${key.padEnd(14)} ${value}\n`)
-        .join(''),
-    );
+  else process.stdout.write(formatFacts(result));
+}
+
+/** The executable. Unlike the server, which must run somehow, a measurement on another Node than the one asked for is an error. */
+async function nodeOf(runtime: string, kernels: KernelsBuild | 'auto'): Promise<string> {
+  if (runtime === 'system') return process.execPath;
+  const runtimes = new Runtimes({ log: { ...silentLog, warn: (line) => process.stderr.write(`${line}\n`) } });
+  if (runtime === 'auto') return (await runtimes.choose({ runtime, kernels, device: 'wasm' })).execPath;
+  const path = runtime === 'bundled' ? bundledNode() : runtime;
+  try {
+    await runtimes.report(path);
+    return path;
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    const remedy = runtime === 'bundled' ? '; npm run build:runtime installs it' : '';
+    throw new UsageError(`the engine cannot run on ${path}: ${reason}${remedy}`);
+  }
 }
 
 function kernelsOf(text: string): KernelsBuild | 'auto' {

@@ -3,42 +3,35 @@
 import Benchmark from 'benchmark';
 import { ArenaPlan, control } from '../src/compute/wasm/arena.ts';
 import { builtKernels, whyNot } from '../src/compute/wasm/builds.ts';
-import { matrixFormat, panelBytes, panelCount, quantForm } from '../src/compute/wasm/formats.ts';
+import { kernelTypes, matrixFormat, panelBytes, panelCount, quantForm } from '../src/compute/wasm/formats.ts';
 import { chooseBuild, instantiate, type ChosenBuild } from '../src/compute/wasm/kernels.ts';
 import { probeKernels } from '../src/compute/wasm/probe.ts';
 import { items, opcodes, recordBytes, writeRecord } from '../src/compute/wasm/records.ts';
 import { strideOf } from '../src/compute/wasm/scratch.ts';
 import type { DType } from '../src/tensor/dtype.ts';
 import { readArguments } from './arguments.ts';
-
-const dtypes: readonly DType[] = 'F32 F16 BF16 Q8_0 Q4_0 Q4_1 Q5_0 Q5_1 Q4_K Q5_K Q6_K Q2_K Q3_K IQ4_NL IQ4_XS IQ3_XXS IQ3_S MXFP4 NVFP4 TQ1_0 TQ2_0'.split(' ') as DType[];
+import { formatTable } from './table.ts';
 
 export async function benchKernels(args: readonly string[]): Promise<void> {
   const options = readArguments(args, ['rows', 'cols', 'tokens', 'seconds', 'kernels'], []);
-  const shape = { rows: options.count('rows', 1024), cols: options.count('cols', 3072) };
-  const many = options.count('tokens', 64);
-  const seconds = options.count('seconds', 1);
+  const shape = { rows: options.amount('rows', 1024), cols: options.amount('cols', 3072) };
+  const many = options.amount('tokens', 64);
+  const seconds = options.number('seconds', 1);
   const wanted = options.text('kernels');
   const builds =
     wanted === undefined ? builtKernels().filter((name) => whyNot(name, probeKernels()) === undefined) : [wanted];
   for (const name of builds) {
     const build = chooseBuild(name);
-    process.stdout.write(`${build.name} build, Node ${process.version}, ${shape.rows} x ${shape.cols}, one thread\n`);
-    for (const dtype of dtypes) {
+    const products = shape.rows * shape.cols;
+    const rows = kernelTypes.map((dtype) => {
       const one = measure(build, dtype, { ...shape, tokens: 1 }, seconds);
       const tile = measure(build, dtype, { ...shape, tokens: many }, seconds);
-      const products = shape.rows * shape.cols;
       const bytes = panelCount(shape.rows) * panelBytes(dtype, shape.cols);
-      process.stdout.write(
-        `${dtype.padEnd(5)} 1 token ${figure(bytes * one)} GB/s ${figure(products * one)} GMAC/s` +
-          `    ${many} tokens ${figure(products * many * tile)} GMAC/s\n`,
-      );
-    }
+      return [dtype, (bytes * one) / 1e9, (products * one) / 1e9, (products * many * tile) / 1e9];
+    });
+    process.stdout.write(`${build.name} build, Node ${process.version}, ${shape.rows} x ${shape.cols}, one thread\n`);
+    process.stdout.write(formatTable(['type', '1 token GB/s', 'GMAC/s', `${many} tokens GMAC/s`], rows));
   }
-}
-
-function figure(perSecond: number): string {
-  return (perSecond / 1e9).toFixed(1).padStart(6);
 }
 
 /** Runs per second of one product. */
@@ -59,8 +52,10 @@ function measure(
   const quants = plan.reserve(tokens * cols * 2);
   const quantRecords = plan.reserve(tokens * cols);
   const out = plan.reserve(tokens * strideOf(rows));
+  const table = plan.reserve(format.table?.length ?? 0);
   const memory = plan.create();
   const kernels = instantiate(module, memory);
+  if (format.table) new Uint8Array(memory.buffer, table, format.table.length).set(format.table);
   new Uint32Array(memory.buffer, header, 2).set([tokens, tokens]);
   const words = new Uint32Array(memory.buffer, records, (2 * recordBytes) / 4);
   writeRecord(words, 0, {
@@ -85,6 +80,7 @@ function measure(
       strideOf(rows),
       items.tokens,
       panelBytes(dtype, cols),
+      table,
     ],
   });
   if (form !== undefined) kernels.run(records, 1, header, control.sync, 1, scratch);

@@ -2,8 +2,10 @@
 
 import { UsageError } from './arguments.ts';
 import { benchEngine } from './engine.ts';
+import { benchHttp } from './http.ts';
 import { benchKernels } from './kernels.ts';
-import { synthesize } from './synth.ts';
+import { benchServe } from './serve/serve.ts';
+import { benchSynth } from './synth/synth.ts';
 
 interface Command {
   readonly usage: string;
@@ -14,20 +16,32 @@ interface Command {
 const commands: Record<string, Command> = {
   engine: {
     usage:
-      'engine --model PATH [--threads N] [--prompt 512] [--gen 64] [--depth 0] [--kv-cache f32|f16] [--kernels auto] ' +
-      '[--engine-runtime auto|system|PATH] [--json]',
+      'engine --model PATH [--threads N] [--prompt 512] [--gen 64] [--depth 0] [--kv-cache f32|f16|q8_0] [--kernels auto] ' +
+      '[--engine-runtime auto|system|bundled|PATH] [--json]',
     what: 'prefill and decode speed, load time and memory of one model on the Node that the server would take',
     run: benchEngine,
+  },
+  http: {
+    usage: 'http [--only NAME] [--connections 50] [--seconds 2] [--rounds 3] [--events 200] [--json]',
+    what: 'requests and events per second over uWebSockets.js and node:http, side by side, and beside handlers without a server',
+    run: benchHttp,
   },
   kernels: {
     usage: 'kernels [--kernels BUILD] [--rows 1024] [--cols 3072] [--tokens 64] [--seconds 1]',
     what: 'GB/s and GMAC/s of each matrix kernel and build on one thread, by benchmark.js',
     run: benchKernels,
   },
+  serve: {
+    usage:
+      'serve --base-url URL[,URL] --model NAME[,NAME] [--concurrency 1,2,4,8,16] [--prompt 128] [--gen 64] [--requests N] ' +
+      '[--shared-prefix 0] [--api-key KEY] [--temperature 0] [--seed N] [--timeout 300] [--json]',
+    what: 'time to first token, time between tokens and throughput of any server that speaks the OpenAI API, by number of users',
+    run: benchServe,
+  },
   synth: {
     usage: 'synth SHAPE RECIPE OUT',
-    what: 'write a GGUF of a real shape with random weights (shapes: qwen3-0.6b, smollm2-135m, llama-3.2-1b, wide-5b; recipes: q8_0, q4_0, f16)',
-    run: synthesize,
+    what: 'write a GGUF of a real shape with random weights (shapes: qwen3-0.6b, smollm2-135m, llama-3.2-1b, wide-5b; recipes: q8_0, q4_0, q4_k_m, f16)',
+    run: benchSynth,
   },
 };
 

@@ -76,8 +76,9 @@ void t.test('a server with a key passes, and is caught when it does not look at 
 
 void t.test('each bad server fails exactly the cases meant for it', async (t) => {
   const noticed = new Set<string>(['http/bodies/wrong-key']);
-  await each(badServers, async ({ name, fails, make }) => {
-    const results = await verdicts(make());
+  const ofTexts = new Set(select(cases, ['completions', 'tokens']));
+  await each(badServers, async ({ name, fails, isTexts = false, make }) => {
+    const results = await verdicts(make(), { only: cases.filter((entry) => ofTexts.has(entry) === isTexts) });
     t.strictSame(failed(results).sort(), [...fails].sort(), name, { explain: explain(results) });
     for (const path of fails) noticed.add(path);
   });

@@ -4,7 +4,7 @@
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import type { AnySchema, ErrorObject, ValidateFunction } from 'ajv/dist/2020.js';
 import type { Answer } from './client.ts';
-import { checkLaw, foldChat, streamObjects } from './stream.ts';
+import { checkLaw, foldChoices, streamObjects } from './stream.ts';
 
 export interface Expectation {
   /** `200`, one of `[400, 404]`, or a class as `"4xx"`. */
@@ -117,7 +117,7 @@ function checkStream(expected: StreamExpectation | undefined, answer: Answer, sc
       if (found.length > 3) break;
     }
   }
-  const object = foldChat(streamObjects(answer));
+  const object = foldChoices(streamObjects(answer));
   for (const [path, schema] of Object.entries(folded)) {
     found.push(...schemas.check(schema, valueAt(object, path)).map((problem) => `the folded ${path} ${problem}`));
   }

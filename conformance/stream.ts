@@ -1,5 +1,6 @@
-// The laws of event streams: what holds for server-sent events of every dialect (`sse.*`), what holds for chat completion
-// chunks (`chat.*`), and the fold of chunks into the object that the same request gives without a stream.
+// The laws of event streams: what holds for server-sent events of every dialect (`sse.*`), for chunks with choices (`choices.*`:
+// chat and text completions) and for those of chat alone (`chat.*`); and the fold of chunks into the object that the same request gives
+// without a stream.
 
 import type { Answer } from './client.ts';
 
@@ -12,14 +13,14 @@ const laws: Readonly<Record<string, (answer: Answer) => string[]>> = {
   'sse.unnamed': unnamed,
   'sse.done-last': doneLast,
   'sse.json': jsonData,
-  'chat.stable-identity': stableIdentity,
+  'choices.stable-identity': stableIdentity,
   'chat.role-first': roleFirst,
-  'chat.one-finish': oneFinish,
-  'chat.several-deltas': severalDeltas,
-  'chat.usage-last': usageLast,
-  'chat.usage-null-before': usageNullBefore,
-  'chat.no-usage': noUsage,
-  'chat.no-error': noError,
+  'choices.one-finish': oneFinish,
+  'choices.several-deltas': severalDeltas,
+  'choices.usage-last': usageLast,
+  'choices.usage-null-before': usageNullBefore,
+  'choices.no-usage': noUsage,
+  'choices.no-error': noError,
 };
 
 export const lawNames: readonly string[] = Object.keys(laws);
@@ -153,11 +154,11 @@ function noError(answer: Answer): string[] {
 }
 
 /**
- * Chunks of a chat completion -> what the object without a stream says: per choice role, text and finish reason, tool calls
- * with their joined arguments, and usage if it was sent.
+ * Chunks of a chat or text completion -> what the object without a stream says: per choice role, text and finish reason, tool
+ * calls with their joined arguments, and usage if it was sent.
  */
-export function foldChat(chunks: readonly Json[]): Json {
-  const choices = new Map<number, { message: Record<string, unknown>; finish: unknown; calls: Map<number, Call> }>();
+export function foldChoices(chunks: readonly Json[]): Json {
+  const choices = new Map<number, Folded>();
   let usage: unknown;
   for (const chunk of chunks) {
     if (chunk['usage'] !== undefined && chunk['usage'] !== null) usage = chunk['usage'];
@@ -165,6 +166,7 @@ export function foldChat(chunks: readonly Json[]): Json {
       const index = Number(choice['index']);
       const folded = choices.get(index) ?? { message: { content: null }, finish: null, calls: new Map<number, Call>() };
       choices.set(index, folded);
+      if (typeof choice['text'] === 'string') folded.text = (folded.text ?? '') + choice['text'];
       for (const [key, value] of Object.entries(objectOf(choice['delta']))) {
         if (key === 'tool_calls') foldCalls(folded.calls, value);
         else if (key === 'role') folded.message['role'] ??= value;
@@ -177,13 +179,23 @@ export function foldChat(chunks: readonly Json[]): Json {
   return {
     choices: [...choices.entries()]
       .sort(([a], [b]) => a - b)
-      .map(([index, { message, finish, calls }]) => ({
+      .map(([index, { text, message, finish, calls }]) => ({
         index,
-        message: calls.size === 0 ? message : { ...message, tool_calls: [...calls.values()] },
+        ...(text === undefined
+          ? { message: calls.size === 0 ? message : { ...message, tool_calls: [...calls.values()] } }
+          : { text }),
         finish_reason: finish,
       })),
     ...(usage === undefined ? {} : { usage }),
   };
+}
+
+interface Folded {
+  /** Of a text completion. */
+  text?: string;
+  readonly message: Record<string, unknown>;
+  finish: unknown;
+  readonly calls: Map<number, Call>;
 }
 
 interface Call {
@@ -205,10 +217,10 @@ function foldCalls(calls: Map<number, Call>, deltas: unknown): void {
 }
 
 /**
- * The part of a chat completion object that its stream must give as well. Empty and absent texts are the same; the role has a
+ * The part of a completion object that its stream must give as well. Empty and absent texts are the same; the role has a
  * law of its own.
  */
-export function comparableChat(object: Json, withUsage: boolean): Json {
+export function comparableChoices(object: Json, withUsage: boolean): Json {
   const choices = choicesOf(object).map((choice) => {
     const message = objectOf(choice['message']);
     const told = Object.entries(message).filter(
@@ -217,7 +229,9 @@ export function comparableChat(object: Json, withUsage: boolean): Json {
     );
     return {
       index: choice['index'],
-      message: Object.fromEntries(told.sort(([a], [b]) => (a < b ? -1 : 1))),
+      ...(typeof choice['text'] === 'string'
+        ? { text: choice['text'] }
+        : { message: Object.fromEntries(told.sort(([a], [b]) => (a < b ? -1 : 1))) }),
       finish_reason: choice['finish_reason'],
     };
   });
@@ -243,7 +257,7 @@ function choicesOf(chunk: Json): Json[] {
 }
 
 function textOf(choice: Json): string {
-  const content = objectOf(choice['delta'])['content'];
+  const content = choice['text'] ?? objectOf(choice['delta'])['content'];
   return typeof content === 'string' ? content : '';
 }
 

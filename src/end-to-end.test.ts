@@ -160,7 +160,7 @@ overEach('a slow server, and what happens in mid-stream', async (t, start) => {
     const stream = await client.chat.completions.create({ ...ask(lengthy), stream: true });
     let seen = 0;
     for await (const chunk of stream) if (chunk.choices[0].delta.content && ++seen === 3) break;
-    t.match(await server.line('request'), { aborted: true, tokensIn: Number, tokensOut: undefined });
+    t.match(await server.line('request'), { aborted: true, tokens_in: Number, tokens_out: undefined });
   });
 
   await t.test('the engine is killed in mid-stream: all in the house fail, the next works', async (t) => {
@@ -183,6 +183,7 @@ overEach('a slow server, and what happens in mid-stream', async (t, start) => {
   });
 
   await t.test('SIGTERM in mid-stream: running answers are finished, then the server ends with 0', async (t) => {
+    const others = Array.from({ length: 7 }, () => streamed(client, ask(question, { max_tokens: 16 })));
     const stream = await client.chat.completions.create({ ...ask(question), stream: true });
     let text = '';
     for await (const chunk of stream) {
@@ -195,9 +196,12 @@ overEach('a slow server, and what happens in mid-stream', async (t, start) => {
       text += chunk.choices[0].delta.content ?? '';
     }
     t.equal(text, answer);
+    const ends = (await Promise.all(others)).map(({ text, chunks }) => [text, chunks.at(-1)?.choices[0].finish_reason]);
+    t.equal(ends.length, 7);
+    for (const end of ends) t.same(end, [answer.slice(0, end[0]?.length), 'length'], 'none of the eight is lost');
     t.equal(await server.exit, 0);
     const said = server.log.map(({ msg }) => msg);
-    t.ok(said.includes('finishing 1 answer, up to 30 s'), 'those who left before are not waited for');
+    t.ok(said.includes('finishing 8 answers, up to 30 s'), 'those who left before are not waited for');
     t.ok(said.includes('stopped cleanly'));
   });
 });

@@ -48,13 +48,14 @@ export interface LoadModelOptions {
   readonly log: Log;
   readonly runtimes: Runtimes;
   readonly onProgress: EngineClientOptions['onProgress'];
+  readonly meter: EngineClientOptions['meter'];
   /** Aborted when nobody wants the model any more: then no engine is started. */
   readonly signal: AbortSignal;
 }
 
-export function loadModel({ onProgress, ...options }: LoadModelOptions): LoadingModel {
+export function loadModel({ onProgress, meter, ...options }: LoadModelOptions): LoadingModel {
   const entry = fileURLToPath(new URL('./engine/host.js', import.meta.url));
-  const engine = createEngineClient({ entry, log: options.log, onProgress });
+  const engine = createEngineClient({ entry, log: options.log, onProgress, meter });
   const load = async (): Promise<LoadedParts> => {
     const [checkpoint, runtime] = await Promise.all([openCheckpoint(options.path), chooseRuntime(options)]);
     return await start(engine, checkpoint, runtime, options);

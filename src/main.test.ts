@@ -78,7 +78,11 @@ void t.test('what cannot start says why and what to do, in two lines', async (t)
       /^error: architecture "abacus" is not supported; supported: llama, .*[^.]\n$/,
     ],
     [['-m', folder, '--port', '0'], 1, /^error: .* holds 4 models: .*\n {7}give the path of one of them\n$/],
-    [['--ctx', '8000000', '--port', '0'], 4, /^error: (the model|layer \d+) needs .*[GM]iB.*\n {7}use .*--ctx/],
+    [
+      ['--ctx', '8000000', '--kv-cache', 'f32', '--port', '0'],
+      4,
+      /^error: (the model|layer \d+) needs .*[GM]iB.*\n {7}use .*--ctx/,
+    ],
     [['-m', foreign, '--engine-runtime', '/no/node'], 3, /^error: --engine-runtime: .*\n {7}give the path of a Node/],
     [
       ['--port', String(port)],
@@ -94,7 +98,7 @@ void t.test('with a log for machines, the last words are one line for machines',
   const { exit, stderr } = await runProgram(['-m', 'none.gguf', '--log-format', 'json']);
   t.equal(exit, 3);
   const line = JSON.parse(stderr) as Record<string, unknown>;
-  t.match(line, { level: 'error', exitCode: 3, msg: /^there is no file or folder/, remedy: /^look into/ });
+  t.match(line, { level: 'error', exit_code: 3, msg: /^there is no file or folder/, remedy: /^look into/ });
   t.equal(line['error'], undefined, 'stacks are for --log-level debug');
   const debug = await runProgram(['-m', 'none.gguf', '--log-level', 'debug']);
   t.match(debug.stderr, /^error: there is no file .*\n.*\nStartError: [^]*\n {4}at /);

@@ -32,7 +32,9 @@ const facts: ScreenFacts = {
   freeBytes: 18.1 * 2 ** 30,
   cores: 2,
   host: '127.0.0.1',
+  keys: 0,
   url: 'http://127.0.0.1:1234',
+  metricsUrl: undefined,
   readyMs: 612,
 };
 
@@ -115,6 +117,13 @@ void t.test('whatever is long is broken at spaces, but for the line to copy', as
     t.ok(lines.some((line) => line.endsWith(curl)));
     t.ok(lines.some((line) => line.endsWith('alias-number-11')));
   }
+});
+
+void t.test('with keys, and metrics on a port of their own', async (t) => {
+  const text = startScreen({ ...facts, keys: 2, metricsUrl: 'http://127.0.0.1:9' }, { columns: 120, color: false });
+  t.match(text, 'keys: 2\n');
+  t.match(text, '  metrics  http://127.0.0.1:9/metrics\n');
+  t.match(text, " -H 'authorization: Bearer YOUR_KEY' -d '");
 });
 
 void t.test('colour changes the looks and not the text', async (t) => {

@@ -19,7 +19,10 @@ export interface ScreenFacts {
   readonly freeBytes: number;
   readonly cores: number;
   readonly host: string;
+  /** How many there are; 0: everybody may use the server. */
+  readonly keys: number;
   readonly url: string;
+  readonly metricsUrl: string | undefined;
   readonly readyMs: number;
 }
 
@@ -44,6 +47,7 @@ export function startScreen(facts: ScreenFacts, { columns, color }: { columns: n
     `of ${mebibytes(facts.freeBytes)} free`,
   ];
   const names = facts.aliases.length > 0 ? `also ${facts.aliases.join(', ')}` : '';
+  const key = facts.keys === 0 ? '' : ` -H 'authorization: Bearer YOUR_KEY'`;
   const body = '{"messages":[{"role":"user","content":"Hello"}]}';
   return [
     ...pair(`  ${paint(1, title)}`, title.length + 2, runtime, columns),
@@ -55,13 +59,14 @@ export function startScreen(facts: ScreenFacts, { columns, color }: { columns: n
     ...row(
       'threads',
       `${model.threads} of ${facts.cores} cores`,
-      `keys: none${isLoopback(facts.host) ? ' (loopback only)' : ''}`,
+      facts.keys > 0 ? `keys: ${facts.keys}` : `keys: none${isLoopback(facts.host) ? ' (loopback only)' : ''}`,
     ),
     ...row('http', facts.transport, facts.transportReason),
     '',
     ...row('api', paint(4, `${url}/v1`)),
     ...row('docs', `${url}/docs`),
-    `  ${paint(2, 'try'.padEnd(9))}curl ${url}/v1/chat/completions -H 'content-type: application/json' -d '${body}'`,
+    ...(facts.metricsUrl === undefined ? [] : row('metrics', `${facts.metricsUrl}/metrics`)),
+    `  ${paint(2, 'try'.padEnd(9))}curl ${url}/v1/chat/completions -H 'content-type: application/json'${key} -d '${body}'`,
     `  ready in ${(facts.readyMs / 1000).toFixed(1)} s · Ctrl-C stops`,
     '',
   ].join('\n');

@@ -68,6 +68,13 @@ void t.test('a server with the bundled model', async (t) => {
     t.equal(tokens['count'], chat.usage?.prompt_tokens);
     t.equal(tokens['max_model_len'], 1024);
     const ids = tokens['tokens'] as number[];
+    t.match(await post(server, '/v1/chat/completions/render', asked), {
+      model,
+      request_id: /^chatcmpl-/,
+      token_ids: ids,
+    });
+    const two = await post(server, '/v1/completions/render', { prompt: [prompt, 'a'], stream: true });
+    t.match(two, { 0: { model, request_id: /^cmpl-/, token_ids: ids }, 1: { token_ids: [Number, Number] } });
     t.same(await textsOf({ model, prompt: ids, temperature: 0, max_tokens: 64 }), [text.choices[0].text]);
   });
 
@@ -226,7 +233,7 @@ void t.test('a caller who leaves stops all texts of the request', async (t) => {
   });
   let seen = 0;
   for await (const chunk of stream) if (chunk.choices[0].text !== '' && ++seen === 6) break;
-  t.match(await server.line('request'), { operation: 'createCompletion', aborted: true, tokensIn: Number });
+  t.match(await server.line('request'), { operation: 'createCompletion', aborted: true, tokens_in: Number });
   const from = performance.now();
   await client.completions.create({ model, prompt: 'a', max_tokens: 1 });
   t.ok(performance.now() - from < 2000, 'the engine is free again');

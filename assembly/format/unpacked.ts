@@ -6,21 +6,29 @@
 @unmanaged
 export class U32 {
   // @ts-ignore: decorator
+  @inline moreBits(): u8 { return 0; }
+  // @ts-ignore: decorator
   @inline parts(): usize { return 1; }
   // @ts-ignore: decorator
   @inline bytes(): usize { return 320; }
   // @ts-ignore: decorator
   @inline subs(): usize { return 1; }
   // @ts-ignore: decorator
-  @inline word(p: usize, sub: usize, g: usize, half: usize): v128 { return v128.load(p + (g << 5) + half); }
+  @inline shares(): bool { return false; }
   // @ts-ignore: decorator
-  @inline scale(p: usize, sub: usize, part: usize, half: usize): v128 { return v128.load(p + half, 256); }
+  @inline raw(p: usize, sub: usize, high: usize, g: usize, half: usize): v128 { return v128.load(p + ((high + g) << 5) + half); }
   // @ts-ignore: decorator
-  @inline offset(p: usize, sub: usize, part: usize, half: usize): v128 { return v128.load(p + half, 288); }
+  @inline word(raw: v128, p: usize, sub: usize, high: usize, g: usize, half: usize, m: v128, more: v128): v128 { return raw; }
+  // @ts-ignore: decorator
+  @inline scale(p: usize, sub: usize, part: usize, half: usize, bits: v128, by: v128): v128 { return v128.load(p + half, 256); }
+  // @ts-ignore: decorator
+  @inline offset(p: usize, sub: usize, part: usize, half: usize, bits: v128, by: v128): v128 { return v128.load(p + half, 288); }
 }
 
 @unmanaged
 export class U16 {
+  // @ts-ignore: decorator
+  @inline moreBits(): u8 { return 0; }
   // @ts-ignore: decorator
   @inline parts(): usize { return 2; }
   // @ts-ignore: decorator
@@ -28,9 +36,13 @@ export class U16 {
   // @ts-ignore: decorator
   @inline subs(): usize { return 1; }
   // @ts-ignore: decorator
-  @inline word(p: usize, sub: usize, g: usize, half: usize): v128 { return v128.load(p + (g << 5) + half); }
+  @inline shares(): bool { return false; }
   // @ts-ignore: decorator
-  @inline scale(p: usize, sub: usize, part: usize, half: usize): v128 { return v128.load(p + (part << 5) + half, 256); }
+  @inline raw(p: usize, sub: usize, high: usize, g: usize, half: usize): v128 { return v128.load(p + ((high + g) << 5) + half); }
   // @ts-ignore: decorator
-  @inline offset(p: usize, sub: usize, part: usize, half: usize): v128 { return v128.load(p + (part << 5) + half, 320); }
+  @inline word(raw: v128, p: usize, sub: usize, high: usize, g: usize, half: usize, m: v128, more: v128): v128 { return raw; }
+  // @ts-ignore: decorator
+  @inline scale(p: usize, sub: usize, part: usize, half: usize, bits: v128, by: v128): v128 { return v128.load(p + (part << 5) + half, 256); }
+  // @ts-ignore: decorator
+  @inline offset(p: usize, sub: usize, part: usize, half: usize, bits: v128, by: v128): v128 { return v128.load(p + (part << 5) + half, 320); }
 }

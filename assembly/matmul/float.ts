@@ -2,7 +2,7 @@
 // one at a time.
 
 import { madd } from '../simd';
-import { widenHigh, widenLow } from '../half';
+import { halfBits, halfScale, widenHighBy, widenLowBy } from '../half';
 
 /** Columns of 8 values, one of each row. */
 @unmanaged
@@ -10,9 +10,9 @@ export class F32 {
   // @ts-ignore: decorator
   @inline bytes(): usize { return 32; }
   // @ts-ignore: decorator
-  @inline low(at: usize): v128 { return v128.load(at); }
+  @inline low(at: usize, bits: v128, by: v128): v128 { return v128.load(at); }
   // @ts-ignore: decorator
-  @inline high(at: usize): v128 { return v128.load(at, 16); }
+  @inline high(at: usize, bits: v128, by: v128): v128 { return v128.load(at, 16); }
 }
 
 @unmanaged
@@ -20,9 +20,9 @@ export class F16 {
   // @ts-ignore: decorator
   @inline bytes(): usize { return 16; }
   // @ts-ignore: decorator
-  @inline low(at: usize): v128 { return widenLow(v128.load(at)); }
+  @inline low(at: usize, bits: v128, by: v128): v128 { return widenLowBy(v128.load(at), bits, by); }
   // @ts-ignore: decorator
-  @inline high(at: usize): v128 { return widenHigh(v128.load(at)); }
+  @inline high(at: usize, bits: v128, by: v128): v128 { return widenHighBy(v128.load(at), bits, by); }
 }
 
 /** The upper half of an f32. */
@@ -31,20 +31,22 @@ export class BF16 {
   // @ts-ignore: decorator
   @inline bytes(): usize { return 16; }
   // @ts-ignore: decorator
-  @inline low(at: usize): v128 { return i32x4.shl(i32x4.extend_low_i16x8_u(v128.load(at)), 16); }
+  @inline low(at: usize, bits: v128, by: v128): v128 { return i32x4.shl(i32x4.extend_low_i16x8_u(v128.load(at)), 16); }
   // @ts-ignore: decorator
-  @inline high(at: usize): v128 { return i32x4.shl(i32x4.extend_high_i16x8_u(v128.load(at)), 16); }
+  @inline high(at: usize, bits: v128, by: v128): v128 { return i32x4.shl(i32x4.extend_high_i16x8_u(v128.load(at)), 16); }
 }
 
 /** 8 rows x 1 token. */
 export function float1<F>(w: usize, x: usize, cols: usize, y: usize): void {
   const bytes = changetype<F>(0).bytes();
+  let bits = halfBits();
+  let by = halfScale();
   let a = f32x4.splat(0);
   let b = f32x4.splat(0);
   for (let k: usize = 0; k < cols; k++) {
     const v = v128.load32_splat(x);
-    a = madd(changetype<F>(0).low(w), v, a);
-    b = madd(changetype<F>(0).high(w), v, b);
+    a = madd(changetype<F>(0).low(w, bits, by), v, a);
+    b = madd(changetype<F>(0).high(w, bits, by), v, b);
     w += bytes;
     x += 4;
   }
@@ -52,9 +54,36 @@ export function float1<F>(w: usize, x: usize, cols: usize, y: usize): void {
   v128.store(y, b, 16);
 }
 
+/** Two panels (at `w` and `v`, results to `y` and `z`) x 1 token: four sums at once hide the latency of each addition. */
+export function floatTwin<F>(w: usize, v: usize, x: usize, cols: usize, y: usize, z: usize): void {
+  const bytes = changetype<F>(0).bytes();
+  let bits = halfBits();
+  let by = halfScale();
+  let a = f32x4.splat(0);
+  let b = f32x4.splat(0);
+  let c = f32x4.splat(0);
+  let d = f32x4.splat(0);
+  for (let k: usize = 0; k < cols; k++) {
+    const one = v128.load32_splat(x);
+    a = madd(changetype<F>(0).low(w, bits, by), one, a);
+    b = madd(changetype<F>(0).high(w, bits, by), one, b);
+    c = madd(changetype<F>(0).low(v, bits, by), one, c);
+    d = madd(changetype<F>(0).high(v, bits, by), one, d);
+    w += bytes;
+    v += bytes;
+    x += 4;
+  }
+  v128.store(y, a);
+  v128.store(y, b, 16);
+  v128.store(z, c);
+  v128.store(z, d, 16);
+}
+
 /** 8 rows x 4 tokens. */
 export function float4<F>(w: usize, x0: usize, stride: usize, cols: usize, y0: usize, outStride: usize): void {
   const bytes = changetype<F>(0).bytes();
+  let bits = halfBits();
+  let by = halfScale();
   const x1 = x0 + stride;
   const x2 = x1 + stride;
   const x3 = x2 + stride;
@@ -67,8 +96,8 @@ export function float4<F>(w: usize, x0: usize, stride: usize, cols: usize, y0: u
   let a3 = f32x4.splat(0);
   let b3 = f32x4.splat(0);
   for (let k: usize = 0; k < cols << 2; k += 4) {
-    const low = changetype<F>(0).low(w);
-    const high = changetype<F>(0).high(w);
+    const low = changetype<F>(0).low(w, bits, by);
+    const high = changetype<F>(0).high(w, bits, by);
     let v = v128.load32_splat(x0 + k);
     a0 = madd(low, v, a0);
     b0 = madd(high, v, b0);

@@ -6,9 +6,10 @@
 
 import { Items, outputCount, tokenCount, word } from '../record';
 import { quantShift } from '../activation';
-import { tile1, tile4 } from './integer';
-import { float1, float4 } from './float';
-import { U16, U32 } from '../format/unpacked';
+import { tile4 } from './integer';
+import { tile1, twin1 } from './row';
+import { float1, float4, floatTwin } from './float';
+import { halfBits, halfScale } from '../half';
 import { unpackPanel } from '../unpack/panel';
 
 const UNPACK: usize = 8;
@@ -20,6 +21,20 @@ export function linearFloat<F>(record: usize, batch: usize, from: u32, to: u32):
   const outStride = <usize>word(record, 10);
   const rows = rowCount(record, batch);
   const whole = rows & ~3;
+  if (rows < 4) {
+    const half = (<usize>to - <usize>from) >> 1;
+    const distance = half * cols * changetype<F>(0).bytes();
+    for (let panel = <usize>from; panel < <usize>from + half; panel++) {
+      const w = <usize>word(record, 7) + panel * cols * changetype<F>(0).bytes();
+      const y = <usize>word(record, 9) + (panel << 5);
+      for (let r: usize = 0; r < rows; r++) {
+        const out = y + r * outStride;
+        floatTwin<F>(w, w + distance, <usize>word(record, 4) + r * stride, cols, out, out + (half << 5));
+      }
+    }
+    if (((to - from) & 1) == 0) return;
+    from = to - 1;
+  }
   for (let panel = <usize>from; panel < <usize>to; panel++) {
     const w = <usize>word(record, 7) + panel * cols * changetype<F>(0).bytes();
     let x = <usize>word(record, 4);
@@ -45,6 +60,15 @@ export function linearPanels<F, R, U>(record: usize, batch: usize, from: u32, to
   const bias = changetype<F>(0).bias();
   const hasOffset = changetype<F>(0).hasOffset();
   const unpacks = changetype<F>(0).unpacks() && rows >= UNPACK;
+  if (rows < 4) {
+    // A panel of each half of the range together: two streams of weights hide more of the memory's latency than one.
+    const half = (<usize>to - <usize>from) >> 1;
+    for (let panel = <usize>from; panel < <usize>from + half; panel++) {
+      multiplyTwins<F, R>(record, blocks, bias, hasOffset, rows, panel, panel + half);
+    }
+    if (((to - from) & 1) == 0) return;
+    from = to - 1;
+  }
   for (let panel = <usize>from; panel < <usize>to; panel++) {
     const w = <usize>word(record, 7) + panel * panelBytes;
     if (unpacks) {
@@ -101,6 +125,37 @@ export function multiply<F, R>(
   }
 }
 
+/** Two panels times a few rows. */
+function multiplyTwins<F, R>(
+  record: usize,
+  blocks: usize,
+  bias: i32,
+  hasOffset: bool,
+  rows: usize,
+  panel: usize,
+  twin: usize,
+): void {
+  const panelBytes = <usize>word(record, 12);
+  const w = <usize>word(record, 7) + panel * panelBytes;
+  const v = <usize>word(record, 7) + twin * panelBytes;
+  let q = <usize>word(record, 4);
+  let s = <usize>word(record, 6);
+  let out = <usize>word(record, 9);
+  for (let r: usize = 0; r < rows; r++) {
+    twin1<F, R>(w, v, q, s, blocks, bias, hasOffset, out + (panel << 5), out + (twin << 5));
+    q += blocks << quantShift(changetype<R>(0).step());
+    s += blocks << 5;
+    out += <usize>word(record, 10);
+  }
+}
+
+/** Columns 4g .. 4g + 3 as bytes, g 0 to 7. */
+// @ts-ignore: decorator
+@inline export function wordAt<F>(p: usize, sub: usize, g: usize, half: usize): v128 {
+  const raw = changetype<F>(0).raw(p, sub, g & 4, g & 3, half);
+  return changetype<F>(0).word(raw, p, sub, g & 4, g & 3, half, i8x16.splat(15), i8x16.splat(changetype<F>(0).moreBits()));
+}
+
 /** A panel of format F -> U32 or U16 (format/unpacked.ts). */
 export function unpack<F, U>(w: usize, blocks: usize, out: usize): void {
   const subs = changetype<F>(0).subs();
@@ -109,16 +164,16 @@ export function unpack<F, U>(w: usize, blocks: usize, out: usize): void {
   for (let b: usize = 0; b < blocks; b += subs) {
     for (let sub: usize = 0; sub < subs; sub++) {
       for (let g: usize = 0; g < 8; g++) {
-        v128.store(out + (g << 5), changetype<F>(0).word(p, sub, g, 0));
-        v128.store(out + (g << 5), changetype<F>(0).word(p, sub, g, 16), 16);
+        v128.store(out + (g << 5), wordAt<F>(p, sub, g, 0));
+        v128.store(out + (g << 5), wordAt<F>(p, sub, g, 16), 16);
       }
       for (let part: usize = 0; part < parts; part++) {
         const scales = out + 256 + (part << 5);
-        v128.store(scales, changetype<F>(0).scale(p, sub, part, 0));
-        v128.store(scales, changetype<F>(0).scale(p, sub, part, 16), 16);
+        v128.store(scales, changetype<F>(0).scale(p, sub, part, 0, halfBits(), halfScale()));
+        v128.store(scales, changetype<F>(0).scale(p, sub, part, 16, halfBits(), halfScale()), 16);
         const offsets = scales + (parts << 5);
-        v128.store(offsets, changetype<F>(0).offset(p, sub, part, 0));
-        v128.store(offsets, changetype<F>(0).offset(p, sub, part, 16), 16);
+        v128.store(offsets, changetype<F>(0).offset(p, sub, part, 0, halfBits(), halfScale()));
+        v128.store(offsets, changetype<F>(0).offset(p, sub, part, 16, halfBits(), halfScale()), 16);
       }
       out += changetype<U>(0).bytes();
     }

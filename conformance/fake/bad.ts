@@ -5,6 +5,8 @@ import type { BadServer } from './bad/break.ts';
 import { badListeners } from './bad/connections.ts';
 import { badReaders } from './bad/requests.ts';
 import { badStreams } from './bad/streams.ts';
+import { badTexts } from './bad/texts.ts';
+import { badTokens } from './bad/tokens.ts';
 import { badJudges } from './bad/validation.ts';
 
 export type { BadServer } from './bad/break.ts';
@@ -15,4 +17,5 @@ export const badServers: readonly BadServer[] = [
   ...badAnswers,
   ...badStreams,
   ...badListeners,
+  ...[...badTexts, ...badTokens].map((bad): BadServer => ({ ...bad, isTexts: true })),
 ];

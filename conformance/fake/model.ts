@@ -1,25 +1,15 @@
 // A model that says words by hashing: deterministic, never twice the same for different prompts, with characters of one to
 // four bytes. It has what a sampler needs to be observable: temperature, seed and filters.
 
+import type { Body } from './reply.ts';
+
 const words =
   ' the| wind| crosses| a| hill| and| no| tree| was| asked| über| 猫| 🦊| seven| lamps| stand| in| blue| rain| while| nobody| counts'.split(
     '|',
   );
 
-/** Words of a prompt are its tokens. A loop, since prompts too long to answer are counted, too. */
-export function countTokens(text: string): number {
-  let count = 0;
-  let isInside = false;
-  for (let index = 0; index < text.length; index += 1) {
-    const isSpace = text.charCodeAt(index) <= 32;
-    if (!isSpace && !isInside) count += 1;
-    isInside = !isSpace;
-  }
-  return count;
-}
-
 /** The tokens of an answer, at most `limit`; `salt` is empty when the choice is greedy. */
-export function generate(
+function generate(
   prompt: string,
   salt: string,
   limit: number,
@@ -31,6 +21,42 @@ export function generate(
     (_, index) => words[hash(`${start} ${index}`) % words.length] ?? '',
   );
   return { tokens, isComplete: length <= limit };
+}
+
+export interface Choice {
+  /** Text of each token that was delivered. */
+  readonly pieces: readonly string[];
+  /** Tokens that were generated. */
+  readonly count: number;
+  readonly finish: 'stop' | 'length';
+}
+
+/** An answer of at most `limit` tokens, up to the first stop string. */
+export function speak(prompt: string, salt: string, limit: number, stop: unknown): Choice {
+  const stops = (Array.isArray(stop) ? stop : [stop]).filter((entry): entry is string => typeof entry === 'string');
+  const { tokens, isComplete } = generate(prompt, salt, limit);
+  let text = '';
+  for (const [index, token] of tokens.entries()) {
+    text += token;
+    const at = Math.min(...stops.map((entry) => text.indexOf(entry)).filter((found) => found >= 0));
+    if (at < Infinity) return { pieces: cut(tokens, at), count: index + 1, finish: 'stop' };
+  }
+  return { pieces: tokens, count: tokens.length, finish: isComplete ? 'stop' : 'length' };
+}
+
+/** The tokens up to `length` characters. */
+function cut(tokens: readonly string[], length: number): string[] {
+  let left = length;
+  return tokens.flatMap((token) => {
+    const piece = token.slice(0, left);
+    left -= piece.length;
+    return piece === '' ? [] : [piece];
+  });
+}
+
+/** Whether only the likeliest token can be chosen. */
+export function isGreedy(body: Body): boolean {
+  return body['temperature'] === 0 || body['top_k'] === 1 || body['min_p'] === 1 || Number(body['top_p'] ?? 1) < 0.001;
 }
 
 /** FNV-1a, 32 bits. */

@@ -2,7 +2,8 @@
 
 import type { Answer, Connection } from '../client.ts';
 import { show, valueAt } from '../expect.ts';
-import { chatText, isTrue, Skip, succeed, usable } from './scene.ts';
+import type { Request } from '../request.ts';
+import { answerText, isTrue, Skip, succeed, usable } from './scene.ts';
 import type { Scene } from './scene.ts';
 
 /** Two requests on one connection; with `fail` a bad one in between. */
@@ -28,31 +29,55 @@ function closes(answer: Answer): boolean {
   return /\bclose\b/i.test(answer.headers['connection'] ?? '');
 }
 
-/** Requests sent before the answers to earlier ones: answered in their order. */
+/**
+ * Requests sent before the answers to earlier ones: answered in their order, as far as the server does not close the connection; with `all`
+ * it must not.
+ */
 export async function pipelined(scene: Scene): Promise<string[]> {
   const limits = [4, 1, 2];
   const requests = limits.map((limit) => scene.request({ with: { max_tokens: limit } }));
   const alone: Answer[] = [];
   for (const request of requests) alone.push(await scene.client.send(request));
   if (alone.some(closes)) throw new Skip('the server keeps no connection at all');
+  const answers = await answeredOf(scene, requests);
+  if (isTrue(scene.parameters, 'all')) {
+    return answers.length === limits.length
+      ? []
+      : [`of ${limits.length} requests ${answers.length} are answered, then the connection is closed`];
+  }
+  const counts = (list: readonly Answer[]): string => show(list.map((answer) => valueAt(usable(answer).json, 'usage')));
+  const [expected, got] = [counts(alone.slice(0, answers.length)), counts(answers)];
+  if (expected !== got)
+    return [`max_tokens ${show(limits)} on connections of their own give ${expected}, on one connection ${got}`];
+  await succeed(scene);
+  return [];
+}
+
+/** The answers that come on one connection until the server closes it. */
+async function answeredOf(scene: Scene, requests: readonly Request[]): Promise<Answer[]> {
   const connection = await scene.client.connect();
   try {
-    const answers = await Promise.all(requests.map((request) => connection.send(request)));
-    const counts = (list: readonly Answer[]): string =>
-      show(list.map((answer) => valueAt(usable(answer).json, 'usage')));
-    const [expected, got] = [counts(alone), counts(answers)];
-    return expected === got
-      ? []
-      : [`max_tokens ${show(limits)} on connections of their own give ${expected}, on one connection ${got}`];
+    const outcomes = await Promise.allSettled(requests.map((request) => connection.send(request)));
+    const answers: Answer[] = [];
+    for (const outcome of outcomes) {
+      if (outcome.status === 'fulfilled') answers.push(outcome.value);
+      else if (!isClosing(outcome.reason)) throw outcome.reason;
+    }
+    return answers;
   } finally {
     connection.close();
   }
 }
 
+/** Not late and not malformed: the connection ended where an answer would have begun. */
+function isClosing(failure: unknown): boolean {
+  return failure instanceof Error && /\bclosed\b/.test(failure.message);
+}
+
 /** The caller hangs up in the middle of a stream, several times; then an ordinary request works as before. */
 export async function abortThenGood(scene: Scene): Promise<string[]> {
-  const before = chatText(await succeed(scene)).text;
-  const isRepeatable = chatText(await succeed(scene)).text === before;
+  const before = answerText(await succeed(scene)).text;
+  const isRepeatable = answerText(await succeed(scene)).text === before;
   const long = { stream: true, max_tokens: Number(scene.parameters['max_tokens'] ?? 100) };
   const afterEvents = Number(scene.parameters['after_events'] ?? 1);
   for (let times = 0; times < 3; times += 1) {
@@ -64,7 +89,7 @@ export async function abortThenGood(scene: Scene): Promise<string[]> {
     return [
       `after three aborted streams a good request must give 200, gives ${answer.status}: ${answer.text.slice(0, 200)}`,
     ];
-  const after = chatText(answer).text;
+  const after = answerText(answer).text;
   return after === before || !isRepeatable
     ? []
     : [`after three aborted streams the same greedy request gives ${show(after)}, before ${show(before)}`];
@@ -73,8 +98,8 @@ export async function abortThenGood(scene: Scene): Promise<string[]> {
 /** Several requests at once: all succeed, with ids of their own; the greedy texts are as when asked alone. */
 export async function parallel(scene: Scene): Promise<string[]> {
   const count = Number(scene.parameters['count'] ?? 4);
-  const alone = chatText(await succeed(scene)).text;
-  if (chatText(await succeed(scene)).text !== alone)
+  const alone = answerText(await succeed(scene)).text;
+  if (answerText(await succeed(scene)).text !== alone)
     throw new Skip('the server does not repeat its own answer at temperature 0');
   const connections: Connection[] = [];
   try {
@@ -86,7 +111,7 @@ export async function parallel(scene: Scene): Promise<string[]> {
     const found: string[] = [];
     const ids = new Set(answers.map((answer) => valueAt(answer.json, 'id')));
     if (ids.size < count) found.push(`${count} answers share ${ids.size} ids`);
-    const other = answers.map((answer) => chatText(answer).text).find((text) => text !== alone);
+    const other = answers.map((answer) => answerText(answer).text).find((text) => text !== alone);
     if (other !== undefined) found.push(`alone the greedy text is ${show(alone)}, in company ${show(other)}`);
     return found;
   } finally {

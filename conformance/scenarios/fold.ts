@@ -1,7 +1,7 @@
 // The fold law: the chunks of a stream, put together, are the object that the same request gives without a stream.
 
 import { show, valueAt } from '../expect.ts';
-import { comparableChat, foldChat, streamObjects } from '../stream.ts';
+import { comparableChoices, foldChoices, streamObjects } from '../stream.ts';
 import type { Json } from '../stream.ts';
 import type { Answer } from '../client.ts';
 import { Skip, succeed, Unusable } from './scene.ts';
@@ -11,16 +11,16 @@ import type { Scene } from './scene.ts';
 export async function foldEqualsObject(scene: Scene): Promise<string[]> {
   const object = await repeatableObject(scene, false);
   const stream = await succeed(scene, { with: { stream: true } });
-  return compare(comparableChat(foldChat(streamObjects(stream)), false), object);
+  return compare(comparableChoices(foldChoices(streamObjects(stream)), false), object);
 }
 
 /** The token counts of the usage chunk are those of the object. */
 export async function usageEqualsObject(scene: Scene): Promise<string[]> {
   const object = await repeatableObject(scene, true);
   const stream = await succeed(scene, { with: { stream: true, stream_options: { include_usage: true } } });
-  const folded = foldChat(streamObjects(stream));
+  const folded = foldChoices(streamObjects(stream));
   if (folded['usage'] === undefined) throw new Skip('the stream tells no usage');
-  return compare(pick(comparableChat(folded, true)), pick(object));
+  return compare(pick(comparableChoices(folded, true)), pick(object));
 }
 
 /** Asked twice: a server that does not repeat itself at temperature 0 cannot be held to the law. */
@@ -34,13 +34,13 @@ async function repeatableObject(scene: Scene, withUsage: boolean): Promise<Json>
 
 async function object(scene: Scene): Promise<Answer> {
   const answer = await succeed(scene, { without: ['stream'] });
-  if (valueAt(answer.json, 'choices[0].message') === undefined)
-    throw new Unusable(`there is no choices[0].message in ${answer.text.slice(0, 200)}`);
+  if (['message', 'text'].every((key) => valueAt(answer.json, `choices[0].${key}`) === undefined))
+    throw new Unusable(`there is neither choices[0].message nor choices[0].text in ${answer.text.slice(0, 200)}`);
   return answer;
 }
 
 function comparable(answer: Answer, withUsage: boolean): Json {
-  return comparableChat((answer.json ?? {}) as Json, withUsage);
+  return comparableChoices((answer.json ?? {}) as Json, withUsage);
 }
 
 function pick(object: Json): Json {

@@ -5,17 +5,33 @@ import { foldEqualsObject, usageEqualsObject } from './fold.ts';
 import { seedsDiffer } from './sampling.ts';
 import type { Scenario } from './scene.ts';
 import { stopAbsent, stopBeginning } from './stop.ts';
+import {
+  countEqualsUsage,
+  echoPrepends,
+  idsOfTheText,
+  promptsAsAlone,
+  promptsUsage,
+  roundTrip,
+  templateContinued,
+} from './texts.ts';
 
 export const scenarios: Readonly<Record<string, Scenario>> = {
   'abort-then-good': abortThenGood,
+  'count-equals-usage': countEqualsUsage,
   'declared-too-large': declaredTooLarge,
+  'echo-prepends': echoPrepends,
   'fold-equals-object': foldEqualsObject,
   'half-a-request': halfARequest,
+  'ids-of-the-text': idsOfTheText,
   'keep-alive': keepAlive,
   parallel,
   pipelined,
+  'prompts-as-alone': promptsAsAlone,
+  'prompts-usage': promptsUsage,
+  'round-trip': roundTrip,
   'seeds-differ': seedsDiffer,
   'stop-absent': stopAbsent,
   'stop-beginning': stopBeginning,
+  'template-continued': templateContinued,
   'usage-equals-object': usageEqualsObject,
 };

@@ -45,12 +45,12 @@ export function usable(answer: Answer): Answer {
   return answer;
 }
 
-/** Text and finish reason of choice 0 of a chat completion object. */
-export function chatText(answer: Answer): { readonly text: string; readonly finish: unknown } {
-  const text = valueAt(answer.json, 'choices[0].message.content');
+/** Text and finish reason of choice 0 of a chat or text completion object. */
+export function answerText(answer: Answer): { readonly text: string; readonly finish: unknown } {
+  const text = valueAt(answer.json, 'choices[0].text') ?? valueAt(answer.json, 'choices[0].message.content');
   const thought = ['reasoning_content', 'reasoning'].some((key) => valueAt(answer.json, `choices[0].message.${key}`));
   if (thought && (text === null || text === '')) throw new Skip('the model spends its tokens on thinking');
-  if (typeof text !== 'string') throw new Unusable(`choices[0].message.content must be a string, is ${show(text)}`);
+  if (typeof text !== 'string') throw new Unusable(`the text of choices[0] must be a string, is ${show(text)}`);
   return { text, finish: valueAt(answer.json, 'choices[0].finish_reason') };
 }
 

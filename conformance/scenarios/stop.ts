@@ -1,8 +1,8 @@
 // Stop strings, whatever the model says: the greedy answer is taken first, and the stop strings are cut out of it.
 
 import { show } from '../expect.ts';
-import { foldChat, streamText, streamObjects } from '../stream.ts';
-import { chatText, isTrue, Skip, succeed } from './scene.ts';
+import { foldChoices, streamText, streamObjects } from '../stream.ts';
+import { answerText, isTrue, Skip, succeed } from './scene.ts';
 import type { Scene } from './scene.ts';
 import { valueAt } from '../expect.ts';
 
@@ -41,8 +41,8 @@ export async function stopBeginning(scene: Scene): Promise<string[]> {
 
 /** The answer without stop strings, long enough to be cut, and the same twice. */
 async function greedyText(scene: Scene): Promise<string> {
-  const first = chatText(await succeed(scene)).text;
-  const second = chatText(await succeed(scene)).text;
+  const first = answerText(await succeed(scene)).text;
+  const second = answerText(await succeed(scene)).text;
   if (first !== second)
     throw new Skip('the server does not repeat its own answer at temperature 0, so there is nothing to compare with');
   if (first.length < 6) throw new Skip(`the model's answer is too short to cut a stop string from: ${show(first)}`);
@@ -50,7 +50,7 @@ async function greedyText(scene: Scene): Promise<string> {
 }
 
 async function ask(scene: Scene, stop: string | readonly string[]): Promise<Told> {
-  if (!isTrue(scene.parameters, 'stream')) return chatText(await succeed(scene, { with: { stop } }));
+  if (!isTrue(scene.parameters, 'stream')) return answerText(await succeed(scene, { with: { stop } }));
   const answer = await succeed(scene, { with: { stop, stream: true } });
-  return { text: streamText(answer), finish: valueAt(foldChat(streamObjects(answer)), 'choices[0].finish_reason') };
+  return { text: streamText(answer), finish: valueAt(foldChoices(streamObjects(answer)), 'choices[0].finish_reason') };
 }

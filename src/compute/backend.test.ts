@@ -1,14 +1,14 @@
 // The contract suite of the backends: small seeded cases per operation, their results computed here by plain loops in float64.
 // A backend joins by one row in `backends`.
 
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Test } from 'tap';
 import t from 'tap';
-import { dequantize } from '../tensor/dequantize.ts';
-import type { WritableDType } from '../tensor/quantize.ts';
-import { quantize } from '../tensor/quantize.ts';
+import { dtypes } from '../tensor/dtype.ts';
+import { randoms } from '../testing/random.ts';
+import { storedCols, storedMatrices } from '../testing/stored-blocks.ts';
 import type { Backend, BackendPlan, Batch, Executor, KvLayer } from './backend.ts';
 import type { Activation, Weight } from './ops.ts';
 import { Ops } from './ops.ts';
@@ -22,8 +22,8 @@ interface Contestant {
   readonly tolerance: number;
   /** The same for products with block-quantised matrices, where a backend may quantise the activations. */
   readonly quantisedTolerance: number;
-  /** The same by the type of the cache; a type that is missing must be refused. */
-  readonly cacheTolerance: Readonly<Partial<Record<BackendPlan['kvCache'], number>>>;
+  /** The same by the type of the cache. */
+  readonly cacheTolerance: Readonly<Record<BackendPlan['kvCache'], number>>;
 }
 
 const backends: readonly Contestant[] = [
@@ -44,7 +44,7 @@ const backends: readonly Contestant[] = [
     create: () => createWasmBackend({ threads, kernels }),
     tolerance: 2e-6,
     quantisedTolerance: 2e-2,
-    cacheTolerance: { f32: 2e-6, f16: 1e-3 },
+    cacheTolerance: { f32: 2e-6, f16: 1e-3, q8_0: 2e-2 },
   })),
 ];
 
@@ -78,6 +78,7 @@ const attentionVariants: readonly AttentionCase[] = [
   { heads: 4, kvHeads: 2, headDim: 16, sinks: Float32Array.of(9, -3, 2, 0), window: 5, softcap: 2 },
   { heads: 4, kvHeads: 2, headDim: 32, kvCache: 'f16' },
   { heads: 4, kvHeads: 2, headDim: 32, kvCache: 'q8_0' },
+  { heads: 2, kvHeads: 1, headDim: 96, window: 70, softcap: 2, sinks: Float32Array.of(0.5, -3), kvCache: 'q8_0' },
 ];
 
 /** Distinct rows of q, k and v; ids choose among them. */
@@ -147,37 +148,54 @@ async function linearCases(t: Test, contestant: Contestant): Promise<void> {
 async function storedTypeCases(t: Test, contestant: Contestant): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'backend-'));
   t.teardown(() => rmSync(folder, { recursive: true }));
-  const types: readonly WritableDType[] = ['F32', 'F16', 'Q8_0', 'Q4_0'];
-  for (const dtype of types) {
-    const [rows, cols, tokens] = [13, 64, 5];
-    const stored = quantize(dtype, randoms(rows * cols, 11));
-    const file = join(folder, dtype);
-    const offset = 96;
-    writeFileSync(file, Buffer.concat([Buffer.alloc(offset, 0xff), stored, Buffer.alloc(7, 0xff)]));
-    const source = { type: 'file', file, offset, bytes: stored.length } as const;
-    const exact = dequantize(dtype, stored, rows * cols);
-    const x = randoms(rows * cols, 12);
-    const spec = { name: dtype, kind: 'matrix', dtype, rows, cols, layer: 0, source } as const;
-    const ids = integers(tokens, rows, 1);
+  const ownRows = 13;
+  const lookUp = (ops: Ops, tables: readonly Weight[]): Activation =>
+    tables.map((table) => ops.embed(table)).reduce((sum, x) => ops.add(sum, x));
 
-    const products = await load(contestant, (ops) =>
-      ops.select(ops.linear(ops.embed(matrix(ops, 'x', rows, cols, x)), ops.weight(spec))),
-    );
-    const multiplied = ids.flatMap((id) => product(exact, x.subarray(id * cols, (id + 1) * cols)));
-    const tolerance = dtype.startsWith('F') ? contestant.tolerance : contestant.quantisedTolerance;
-    near(t, await products.forward(batchOf([{ start: 0, ids }])), multiplied, tolerance, `${dtype} product`);
-    t.ok(products.memory.weightBytes >= stored.length + x.byteLength, 'the memory plan counts all weights');
-    await products.close();
-
-    // Tied embeddings: one weight, looked up and multiplied.
-    const tied = await load(contestant, (ops) => {
-      const table = ops.weight(spec);
-      return ops.linear(ops.select(ops.embed(table)), table);
-    });
-    const wanted = ids.flatMap((id) => product(exact, exact.subarray(id * cols, (id + 1) * cols)));
-    near(t, await tied.forward(batchOf([{ start: 0, ids }])), wanted, tolerance, `${dtype} tied`);
-    await tied.close();
+  const wild = storedMatrices(folder, ownRows, 'wild');
+  const lookups = await load(contestant, (ops) =>
+    ops.select(
+      lookUp(
+        ops,
+        wild.map(({ spec }) => ops.weight(spec)),
+      ),
+    ),
+  );
+  for (const { dtype, first, exact } of wild) {
+    const ids = Array.from({ length: ownRows }, (_, row) => first + row);
+    const found = await lookups.forward(batchOf([{ start: 0, ids }]));
+    const wrong = found.findIndex((value, i) => value !== exact[i]);
+    t.equal(wrong, -1, `${dtype} rows are looked up exactly`);
   }
+  await lookups.close();
+
+  // Tied embeddings: one weight, looked up and multiplied.
+  const mild = storedMatrices(folder, ownRows, 'mild');
+  const tied = await load(contestant, (ops) => {
+    const tables = mild.map(({ spec }) => ops.weight(spec));
+    const x = ops.select(lookUp(ops, tables));
+    return tables.map((table) => ops.linear(x, table)).reduce((sum, y) => ops.add(sum, y));
+  });
+  const stored = mild.reduce((sum, { spec }) => sum + (spec.source.type === 'file' ? spec.source.bytes : 0), 0);
+  t.ok(tied.memory.weightBytes >= stored, 'the memory plan counts all weights');
+  const rows = mild.length * ownRows;
+  for (const tokens of [3, 17]) {
+    const ids = integers(tokens, rows, tokens);
+    const found = await tied.forward(batchOf([{ start: 0, ids }]));
+    const inputs = ids.map((id) => {
+      const { exact, first } = mild[Math.floor(id / ownRows)];
+      return exact.subarray((id - first) * storedCols, (id - first + 1) * storedCols);
+    });
+    for (const { dtype, first, exact } of mild) {
+      const own = inputs.flatMap((_, token) => [
+        ...found.subarray(token * rows + first, token * rows + first + ownRows),
+      ]);
+      const wanted = inputs.flatMap((x) => product(exact, x));
+      const tolerance = dtypes[dtype].elements === 1 ? contestant.tolerance : contestant.quantisedTolerance;
+      near(t, own, wanted, tolerance, `${dtype} product of ${tokens} tokens`);
+    }
+  }
+  await tied.close();
 }
 
 async function normCases(t: Test, contestant: Contestant): Promise<void> {
@@ -282,7 +300,7 @@ async function attentionCases(t: Test, contestant: Contestant): Promise<void> {
   // Three sequences whose earlier tokens arrive in a first pass: inside a block, across a border, and from nothing.
   const histories = [integers(60, kinds, 1), integers(131, kinds, 2), []];
   const continuations = [integers(9, kinds, 3), integers(1, kinds, 4), integers(70, kinds, 5)];
-  for (const variant of variantsOf(contestant)) {
+  for (const variant of attentionVariants) {
     const { executor, expected } = await loadAttention(contestant, variant);
     const first = histories.map((ids) => ({ start: 0, ids })).filter(({ ids }) => ids.length > 0);
     await executor.forward(batchOf(first));
@@ -291,7 +309,7 @@ async function attentionCases(t: Test, contestant: Contestant): Promise<void> {
     const wanted = histories.flatMap((past, s) => expected([...past, ...continuations[s]], past.length));
     const { heads, kvHeads, headDim, window = 0, softcap = 0, sinks, kvCache = 'f32' } = variant;
     const name = `${heads}/${kvHeads} heads of ${headDim}, window ${window}, cap ${softcap}, ${kvCache}`;
-    near(t, found, wanted, contestant.cacheTolerance[kvCache] ?? 0, sinks ? `${name}, sinks` : name);
+    near(t, found, wanted, contestant.cacheTolerance[kvCache], sinks ? `${name}, sinks` : name);
     t.ok(
       executor.memory.kvCacheBytes > 0 && executor.memory.scratchBytes > 0,
       'the memory plan knows cache and scratch',
@@ -300,13 +318,9 @@ async function attentionCases(t: Test, contestant: Contestant): Promise<void> {
   }
 }
 
-function variantsOf(contestant: Contestant): AttentionCase[] {
-  return attentionVariants.filter(({ kvCache = 'f32' }) => contestant.cacheTolerance[kvCache] !== undefined);
-}
-
 async function chunkingCases(t: Test, contestant: Contestant): Promise<void> {
   const ids = integers(150, kinds, 6);
-  for (const variant of variantsOf(contestant)) {
+  for (const variant of attentionVariants) {
     const { executor } = await loadAttention(contestant, variant);
     const whole = Float32Array.from(await executor.forward(batchOf([{ start: 0, ids }])));
     const width = whole.length / ids.length;
@@ -354,13 +368,11 @@ async function refusals(t: Test, contestant: Contestant): Promise<void> {
     return ops.select(ops.attention(q, { layer: 0, heads: 1, kvHeads: 1, headDim: cols, scale: 1, spans: true }));
   }, 'media spans');
 
-  if (contestant.cacheTolerance.q8_0 === undefined) {
-    const write = (ops: Ops): Activation => ops.select(ops.embed(matrix(ops, 'x', 4, cols, x)));
-    await t.rejects(load(contestant, write, { kvLayers: [], kvCache: 'q8_0' }), 'a KV cache type that it has not');
-  }
+  const uneven = { kvLayers: [{ layer: 0, kvHeads: 1, headDim: 48 }], kvCache: 'q8_0' } as const;
+  const embedding = (ops: Ops): Activation => ops.select(ops.embed(matrix(ops, 'x', 4, cols, x)));
+  await t.rejects(load(contestant, embedding, uneven), { message: /48.*f16/ }, 'heads that groups of 32 do not fill');
 
   const endless = { kvLayers: [{ layer: 0, kvHeads: 1 << 20, headDim: 1 << 20 }], kvCache: 'f32' } as const;
-  const embedding = (ops: Ops): Activation => ops.select(ops.embed(matrix(ops, 'x', 4, cols, x)));
   await t.rejects(load(contestant, embedding, endless), { message: /memory|GiB/ }, 'a cache beyond all memory');
 
   const executor = await load(contestant, embedding);
@@ -479,17 +491,6 @@ function near(t: Test, found: ArrayLike<number>, wanted: ArrayLike<number>, tole
 function sameBits(a: Float32Array, b: Float32Array): boolean {
   const [x, y] = [a, b].map((values) => new Uint32Array(values.buffer, values.byteOffset, values.length));
   return x.length === y.length && x.every((bits, i) => bits === y[i]);
-}
-
-/** Seeded values in -scale .. scale (mulberry32). */
-function randoms(count: number, seed: number, scale = 1): Float32Array {
-  let state = seed;
-  return Float32Array.from({ length: count }, () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let x = Math.imul(state ^ (state >>> 15), state | 1);
-    x ^= x + Math.imul(x ^ (x >>> 7), x | 61);
-    return (((x ^ (x >>> 14)) >>> 0) / 2 ** 31 - 1) * scale;
-  });
 }
 
 function integers(count: number, below: number, seed: number): number[] {

@@ -161,8 +161,10 @@ export interface MemoryPlan {
 }
 
 export interface Executor {
-  /** `wasm` or `reference`, with the build: part of the fingerprint. */
+  /** `wasm` with its build, or `reference`: for people. */
   readonly build: string;
+  /** Names the bits: executors of equal numerics give equal logits for equal plans and batches. Part of the fingerprint. */
+  readonly numerics: string;
   readonly memory: MemoryPlan;
   /** Logits [outputs, vocabulary]; the view is valid until the next call. Calls never overlap. */
   forward(batch: Batch): Promise<Float32Array>;

@@ -10,22 +10,22 @@ export interface FingerprintOptions {
   /** As the model built them: tables made by the host depend on more than the file, such as the length of the context. */
   readonly weights: readonly WeightSpec[];
   readonly kvCache: string;
-  /** `Executor.build`. */
-  readonly build: string;
+  /** `Executor.numerics`. */
+  readonly numerics: string;
 }
 
 /**
  * SHA-256 over all metadata, every tensor's name, shape, type and size, a sample of every tensor's bytes, the beginnings of tables
- * made by the host, the type of the KV cache and the kernels build; the first 64 bits as `fp_` and 16 hex digits. The sample: small tensors whole, of larger ones 16
+ * made by the host, the type of the KV cache and the numerics of the kernels; the first 64 bits as `fp_` and 16 hex digits. The sample: small tensors whole, of larger ones 16
  * evenly spread pieces of 4 KiB with the first and the last. That reads some 20 MB of any model; a file in which only bytes between the
  * pieces differ has the same fingerprint, which a quantization or a training step never makes.
  */
 export async function fingerprint(
   checkpoint: Checkpoint,
-  { weights, kvCache, build }: FingerprintOptions,
+  { weights, kvCache, numerics }: FingerprintOptions,
 ): Promise<string> {
   const hash = createHash('sha256');
-  feed(hash, 'tramontane fingerprint 1', kvCache, build);
+  feed(hash, 'tramontane fingerprint 1', kvCache, numerics);
   feedMetadata(hash, checkpoint.metadata);
   for (const { name, source } of weights) {
     // The beginning only: rotation tables grow with the context, and a longer one gives the same tokens as long as it lasts.

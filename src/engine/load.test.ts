@@ -228,12 +228,17 @@ void t.test(
     t.teardown(() => rmSync(folder, { recursive: true }));
     const copy = join(folder, 'another-name.gguf');
     copyFileSync(path, copy);
-    const of = async (file: string, contextLength = 256, kvCache = 'f32', build = 'wasm-strict'): Promise<string> => {
+    const of = async (
+      file: string,
+      contextLength = 256,
+      kvCache = 'f32',
+      numerics = 'wasm-strict',
+    ): Promise<string> => {
       const checkpoint = await openCheckpoint(file);
       return await fingerprint(checkpoint, {
         weights: buildModel(checkpoint, { contextLength }).weights,
         kvCache,
-        build,
+        numerics,
       });
     };
     const original = await of(path);

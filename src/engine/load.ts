@@ -62,7 +62,7 @@ export const loadEngine: LoadEngine = async (options, emit) => {
       kernels,
       threads: options.threads,
       node: process.version,
-      fingerprint: await fingerprint(checkpoint, { weights: model.weights, kvCache, build: executor.build }),
+      fingerprint: await fingerprint(checkpoint, { weights: model.weights, kvCache, numerics: executor.numerics }),
       loadMs: Math.round(performance.now() - from),
     },
   };

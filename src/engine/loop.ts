@@ -27,6 +27,7 @@ export function runMessageLoop(load: LoadEngine): void {
   // Ctrl-C and service managers signal the whole group; only the server decides, and its end is seen as `disconnect`.
   process.on('SIGINT', () => undefined);
   process.on('SIGTERM', () => undefined);
+  process.on('SIGHUP', () => undefined);
   process.on('disconnect', () => process.exit(0));
   process.on('uncaughtException', crash);
   process.on('unhandledRejection', crash);
@@ -36,7 +37,7 @@ export function runMessageLoop(load: LoadEngine): void {
 
 class MessageLoop {
   readonly #load: LoadEngine;
-  readonly #stats = new StatsReport((stats) => send({ type: 'stats', stats }));
+  readonly #stats = new StatsReport((stats, passes) => send({ type: 'stats', stats, passes }));
   #hosted: HostedEngine | undefined;
   #isLoading = false;
   #isDriving = false;
@@ -99,7 +100,7 @@ class MessageLoop {
   async #drive({ engine }: HostedEngine): Promise<void> {
     this.#isDriving = true;
     while (!engine.isIdle) {
-      await engine.step();
+      await engine.step((tokens) => this.#stats.begin(tokens, engine.stats));
       this.#report();
       // Messages are read between steps, also when a forward pass never left the microtask queue.
       await turn();

@@ -121,7 +121,21 @@ void t.test('a refusal of one is thrown before anything is said, and the others 
   hands[1].events.fail(new ApiError('invalid_request', 'too long', { param: 'prompt[1]' }));
   await t.rejects(all(run(hands)), { name: 'ApiError', param: 'prompt[1]' });
   t.ok(hands[0].isEnded);
-  t.equal(hands[2].signal, undefined, 'what comes after it is not even begun');
+  t.ok(hands[2].isEnded);
+
+  const both = [new Hand(), new Hand()];
+  for (const [index, hand] of both.entries())
+    hand.events.fail(new ApiError('invalid_request', 'no', { param: `prompt[${index}]` }));
+  await t.rejects(all(run(both)), { name: 'ApiError', param: 'prompt[0]' }, 'the first of several');
+});
+
+void t.test('all are begun in one go: of several such requests the first finds its places', async (t) => {
+  const hands = [new Hand().started(1), new Hand().started(1), new Hand().started(1)];
+  const events = run(hands)[Symbol.asyncIterator]();
+  const first = events.next();
+  t.ok(hands.every(({ signal }) => signal !== undefined));
+  await first;
+  await events.return?.();
 });
 
 void t.test('a failure of one ends all', async (t) => {

@@ -31,8 +31,11 @@ export class UwsExchange implements Exchange {
   readonly query: string;
   readonly remoteAddress: string;
   readonly #owner: UwsOwner;
-  readonly #headers = new Map<string, string>();
-  readonly #gone = new AbortController();
+  /** Names and values by turns: looked through a few times, never kept in order. */
+  readonly #headers: string[] = [];
+  #gone: AbortController | undefined;
+  #isGone = false;
+  #onGone: (() => void) | undefined;
   readonly #body: UwsBody | undefined;
   /** `undefined` as soon as it must not be touched any more. */
   #response: HttpResponse | undefined;
@@ -51,26 +54,41 @@ export class UwsExchange implements Exchange {
     this.path = request.getUrl();
     this.query = request.getQuery() ?? '';
     this.remoteAddress = addressText(response.getRemoteAddress());
-    request.forEach((name, value) => {
-      const earlier = this.#headers.get(name);
-      this.#headers.set(name, earlier === undefined ? value : `${earlier}, ${value}`);
-    });
-    const length = this.#headers.get('content-length');
-    if (length !== undefined || this.#headers.has('transfer-encoding')) {
+    request.forEach((name, value) => void this.#headers.push(name, value));
+    const length = this.header('content-length');
+    if (length !== undefined || this.header('transfer-encoding') !== undefined) {
       this.#body = new UwsBody(response, length === undefined ? Number.NaN : Number(length));
     }
   }
 
+  get isGone(): boolean {
+    return this.#isGone;
+  }
+
+  onGone(listener: () => void): void {
+    this.#onGone = listener;
+    if (this.#isGone) listener();
+  }
+
   get signal(): AbortSignal {
+    if (this.#gone === undefined) {
+      this.#gone = new AbortController();
+      if (this.#isGone) this.#gone.abort(gone());
+    }
     return this.#gone.signal;
   }
 
   header(name: string): string | undefined {
-    return this.#headers.get(name);
+    const headers = this.#headers;
+    let found: string | undefined;
+    for (let i = 0; i < headers.length; i += 2) {
+      if (headers[i] === name) found = found === undefined ? headers[i + 1] : `${found}, ${headers[i + 1]}`;
+    }
+    return found;
   }
 
   body(limitBytes: number): Promise<Uint8Array> {
-    if (this.signal.aborted) return Promise.reject(new BodyError('aborted'));
+    if (this.#isGone) return Promise.reject(new BodyError('aborted'));
     return this.#body?.read(limitBytes) ?? Promise.resolve(new Uint8Array());
   }
 
@@ -82,7 +100,7 @@ export class UwsExchange implements Exchange {
     this.#body?.drop();
     if (this.method === 'HEAD' || status === 204 || status === 304) {
       response.cork(() => {
-        head.write(response);
+        response.writeStatus(head.text);
         if (head.isClosing) response.writeHeader('connection', 'close');
         if (this.method === 'HEAD') response.writeHeader('content-length', String(Buffer.byteLength(body)));
         response.endWithoutBody();
@@ -90,7 +108,7 @@ export class UwsExchange implements Exchange {
       this.#end();
     } else if (body.length <= wholeBytes) {
       response.cork(() => {
-        head.write(response);
+        response.writeStatus(head.text);
         // Closing under a client that still sends would reset the connection: that one is only told.
         if (head.isClosing && isSending) response.writeHeader('connection', 'close');
         response.end(body, head.isClosing && !isSending);
@@ -106,7 +124,7 @@ export class UwsExchange implements Exchange {
     const head = headOf(status, headers, true);
     this.#body?.drop();
     response.cork(() => {
-      head.write(response);
+      response.writeStatus(head.text);
       response.end(body, true);
     });
     this.#end();
@@ -160,7 +178,7 @@ export class UwsExchange implements Exchange {
     const head = this.#head;
     if (head === undefined) return false;
     this.#head = undefined;
-    head.write(response);
+    response.writeStatus(head.text);
     if (head.isClosing) response.writeHeader('connection', 'close');
     return true;
   }
@@ -176,7 +194,7 @@ export class UwsExchange implements Exchange {
     };
     response.onWritable(pour);
     response.cork(() => {
-      head.write(response);
+      response.writeStatus(head.text);
       if (head.isClosing) response.writeHeader('connection', 'close');
     });
     pour();
@@ -218,19 +236,26 @@ export class UwsExchange implements Exchange {
     this.#waiting.length = 0;
     this.#body?.lost();
     this.#wakeUp();
-    this.#gone.abort(new Error('the client closed the connection'));
+    this.#isGone = true;
+    this.#onGone?.();
+    this.#gone?.abort(gone());
     this.#owner.ended(this);
   }
 
   #discardsCheaply(): boolean {
-    return Number(this.#headers.get('content-length') ?? Number.POSITIVE_INFINITY) <= discardBytes;
+    return Number(this.header('content-length') ?? Number.POSITIVE_INFINITY) <= discardBytes;
   }
+}
+
+function gone(): Error {
+  return new Error('the client closed the connection');
 }
 
 interface Head {
   /** The connection ends with this answer. */
   readonly isClosing: boolean;
-  write(response: HttpResponse): void;
+  /** Status and headers without the last line end. */
+  readonly text: string | Uint8Array;
 }
 
 /** Written by uWebSockets.js itself, or decided by us. */
@@ -238,22 +263,18 @@ const ownHeaders = new Set(['content-length', 'transfer-encoding', 'date', 'conn
 
 /** Throws what `node:http` throws for names and values that cannot be written. */
 function headOf(status: number, headers: Headers, isClosing: boolean): Head {
-  const lines: (readonly [string, string])[] = [];
+  let text = `${status} ${STATUS_CODES[status] ?? 'Unknown'}`;
   let closes = isClosing;
-  for (const [name, value] of Object.entries(headers)) {
+  for (const name of Object.keys(headers)) {
+    const value = headers[name];
     validateHeaderName(name);
     validateHeaderValue(name, value);
     const key = name.toLowerCase();
-    if (key === 'connection' && value.toLowerCase() === 'close') closes = true;
-    if (!ownHeaders.has(key)) lines.push([name, value]);
+    if (!ownHeaders.has(key)) text += `\r\n${name}: ${value}`;
+    else if (key === 'connection' && value.toLowerCase() === 'close') closes = true;
   }
-  return {
-    isClosing: closes,
-    write(response) {
-      response.writeStatus(`${status} ${STATUS_CODES[status] ?? 'Unknown'}`);
-      for (const [name, value] of lines) response.writeHeader(name, value);
-    },
-  };
+  // Strings are written as UTF-8, headers are Latin-1.
+  return { isClosing: closes, text: /[\x80-\xff]/.test(text) ? Buffer.from(text, 'latin1') : text };
 }
 
 /** As `node:http` says it: `127.0.0.1`, `::1`, `::ffff:127.0.0.1`. */

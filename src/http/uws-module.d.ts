@@ -13,8 +13,8 @@ declare module 'uWebSockets.js' {
   }
 
   export interface HttpResponse {
-    /** The text of the status line; before the first header. */
-    writeStatus(status: string): HttpResponse;
+    /** Written as it is behind the version, before the first header: further lines are headers. */
+    writeStatus(status: string | Uint8Array): HttpResponse;
     /** Written as it is: names and values must have been checked. */
     writeHeader(name: string, value: string): HttpResponse;
     /** One chunk of a chunked body; the first one sends the headers. `false`: it was buffered, the reader is behind. */

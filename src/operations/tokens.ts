@@ -1,12 +1,21 @@
-// POST /tokenize, /detokenize, /apply-template: what the model named would read, without asking it anything.
+// POST /tokenize, /detokenize, /apply-template and .../render: what the model named would read, without asking it anything.
 
+import type { GenerationRequest } from '../core/generation.ts';
+import type { Context } from '../core/operation.ts';
 import type { Operations } from '../generated/operations.ts';
+import type { RenderedRequest } from '../generated/types.ts';
 import type { Models } from '../generation/models.ts';
-import { renderPrompt } from '../generation/prompt.ts';
+import { renderPrompt, writePrompt } from '../generation/prompt.ts';
 import { detokenize, pieceOf, tokenize } from '../generation/tokens.ts';
+import { chat } from '../protocol/chat/index.ts';
+import { completions } from '../protocol/completions/index.ts';
 import { readConversation, readTokenize } from '../protocol/tokens.ts';
+import { factsOf } from './facts.ts';
 
-type TokenOperations = Pick<Operations, 'tokenize' | 'detokenize' | 'applyTemplate'>;
+type TokenOperations = Pick<
+  Operations,
+  'tokenize' | 'detokenize' | 'applyTemplate' | 'renderChatCompletion' | 'renderCompletion'
+>;
 
 export function tokenOperations(models: Models): TokenOperations {
   return {
@@ -33,5 +42,22 @@ export function tokenOperations(models: Models): TokenOperations {
       note({ model: name });
       return { prompt: renderPrompt(readConversation(body), parts) };
     },
+    async renderChatCompletion({ body }, context) {
+      return rendered([chat.read(body, factsOf(context, 'chatcmpl-'))], context)[0];
+    },
+    async renderCompletion({ body }, context) {
+      return rendered(completions.read(body, factsOf(context, 'cmpl-')), context);
+    },
   };
+
+  function rendered(requests: readonly GenerationRequest[], { note }: Context): RenderedRequest[] {
+    const { name, parts } = models.find(requests[0].model);
+    const all = requests.map((request) => ({
+      request_id: request.id,
+      model: name,
+      token_ids: [...writePrompt(request, parts)],
+    }));
+    note({ model: name, tokensIn: all.reduce((sum, { token_ids: ids }) => sum + ids.length, 0) });
+    return all;
+  }
 }

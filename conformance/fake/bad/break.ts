@@ -9,6 +9,8 @@ export interface BadServer {
   readonly name: string;
   /** The cases that must fail, under `--strict`; all others must not. */
   readonly fails: readonly string[];
+  /** Whether it is broken at text completions and tokens: then only their cases are asked, and otherwise they are not. */
+  readonly isTexts?: true;
   readonly make: () => FakeServer;
 }
 

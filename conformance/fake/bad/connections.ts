@@ -1,5 +1,6 @@
 // Servers that stumble over the way in which requests arrive.
 
+import type { Socket } from 'node:net';
 import { goodServer } from '../good.ts';
 import type { FakeRequest, FakeServer } from '../server.ts';
 import { changeAnswer, changeRequest, except, isChat, refusal } from './break.ts';
@@ -84,6 +85,7 @@ export const badListeners: readonly BadServer[] = [
       ),
   },
   { name: 'mixes up requests of one connection', fails: ['http/connections/pipelined'], make: mixesUp },
+  { name: 'cuts off who sends ahead', fails: ['http/connections/pipelined-all'], make: cutsPipelined },
   {
     name: 'is confused after a caller hung up',
     fails: ['http/connections/abort-then-good'],
@@ -102,6 +104,11 @@ export const badListeners: readonly BadServer[] = [
       changeAnswer((answer, { version }) =>
         version === '1.0' ? { ...answer, headers: { ...answer.headers, 'transfer-encoding': 'chunked' } } : undefined,
       ),
+  },
+  {
+    name: 'refuses HTTP/1.0',
+    fails: ['http/connections/http-1-0-served'],
+    make: () => except(({ version }) => (version === '1.0' ? refusal(505, 'Speak HTTP/1.1.') : undefined)),
   },
   {
     name: 'waits for bodies of any size',
@@ -143,6 +150,22 @@ function mixesUp(): FakeServer {
       if (isChat(request)) await soon();
       open.delete(request.connection);
       return good.answer(meant);
+    },
+  };
+}
+
+/** A request that comes while another of its connection is under way ends the connection. */
+function cutsPipelined(): FakeServer {
+  const good = goodServer();
+  const open = new WeakSet<object>();
+  return {
+    ...good,
+    async answer(request) {
+      if (open.has(request.connection)) (request.connection as Socket).destroy();
+      open.add(request.connection);
+      if (isChat(request)) await soon();
+      open.delete(request.connection);
+      return good.answer(request);
     },
   };
 }

@@ -238,14 +238,14 @@ export const badReaders: readonly BadServer[] = [
   {
     name: 'reads ASCII only',
     fails: ['chat/messages/escapes-are-text', 'chat/messages/text-matters'],
-    make: () => changeRequest((request) => ({ ...request, body: request.body.replaceAll(/[^\u0020-\u007e]/g, '') })),
+    make: () => changeRequest((request) => ({ ...request, body: request.body.replaceAll(/ ?[^\u0020-\u007e]/g, '') })),
   },
 
   {
-    name: 'drops messages without text',
+    name: 'reads nothing of a history with tools',
     fails: ['chat/messages/tool-history'],
     make: changeMessages((messages) =>
-      messages.some(({ role }) => role === 'tool') ? messages.slice(0, 1) : messages,
+      messages.some(({ role }) => role === 'tool') ? [{ role: 'user', content: '' }] : messages,
     ),
   },
 ];

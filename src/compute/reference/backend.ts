@@ -61,6 +61,7 @@ const turnMs = 20;
 
 class ReferenceExecutor implements Executor {
   readonly build = 'reference';
+  readonly numerics = 'reference';
   readonly memory: MemoryPlan;
   readonly #plan: BackendPlan;
   readonly #weights: Weights;

@@ -7,6 +7,8 @@ import { ApiError, invariant } from '../../core/errors.ts';
 import { dequantize } from '../../tensor/dequantize.ts';
 import type { Backend, BackendPlan, Batch, Executor, MemoryPlan, WeightSpec } from '../backend.ts';
 import { control } from './arena.ts';
+import { numericsOf, type KernelBuild } from './builds.ts';
+import { cacheTypes } from './cache.ts';
 import { chooseBuild, type ChosenBuild } from './kernels.ts';
 import { planLayout, splitPositions, splitTokens, type Layout } from './layout.ts';
 import { planJobs } from './load.ts';
@@ -56,7 +58,7 @@ export function createWasmBackend(options: WasmOptions): Backend & { readonly bu
         await pool.close();
         throw error;
       }
-      return new WasmExecutor(`wasm-${build.name}`, plan, layout, memories, pool, logitsArena, options.threads);
+      return new WasmExecutor(build.name, plan, layout, memories, pool, logitsArena, options.threads);
     },
   };
 }
@@ -70,7 +72,13 @@ function refuseUnsupported(plan: BackendPlan): void {
   const refuse = (what: string): never => {
     throw new ApiError('not_implemented', `the WASM backend has no ${what}`, { code: 'unsupported_model' });
   };
-  if (plan.kvCache === 'q8_0') refuse('q8_0 KV cache; use f16 or f32');
+  const { dims } = cacheTypes[plan.kvCache];
+  for (const { layer, headDim } of plan.kvLayers) {
+    if (headDim % dims === 0) continue;
+    refuse(
+      `${plan.kvCache} cache for heads of ${headDim} (layer ${layer}): it needs a multiple of ${dims}; use f16 or f32`,
+    );
+  }
   for (const op of plan.program.ops) {
     if (op.op === 'attention' && !op.causal) refuse('attention without causal mask');
     if (op.op === 'attention' && op.spans) refuse('bidirectional media spans');
@@ -130,6 +138,7 @@ function placeRecords(
 
 class WasmExecutor implements Executor {
   readonly build: string;
+  readonly numerics: string;
   readonly memory: MemoryPlan;
   readonly #plan: BackendPlan;
   readonly #layout: Layout;
@@ -144,7 +153,7 @@ class WasmExecutor implements Executor {
   #busy = false;
 
   constructor(
-    build: string,
+    build: KernelBuild,
     plan: BackendPlan,
     layout: Layout,
     memories: readonly WebAssembly.Memory[],
@@ -152,7 +161,8 @@ class WasmExecutor implements Executor {
     logitsArena: number,
     threads: number,
   ) {
-    this.build = build;
+    this.build = `wasm-${build}`;
+    this.numerics = `wasm-${numericsOf(build)}`;
     this.memory = layout.memory;
     this.#plan = plan;
     this.#layout = layout;

@@ -52,6 +52,11 @@ export function whyNot(name: KernelBuild, probe: KernelProbe): string | undefine
   return missing === undefined ? undefined : `kernels build "${name}" needs ${missing}`;
 }
 
+/** Builds of equal numerics give equal bits. */
+export function numericsOf(name: KernelBuild): 'strict' | 'fused' {
+  return name === 'strict' ? 'strict' : 'fused';
+}
+
 /** Why it is chosen where it may run. */
 export function whyThis(name: KernelBuild): string {
   return builds[name].reason;

@@ -1,13 +1,21 @@
 // The law of the backend: what a token's logits are depends on the tokens before it and on nothing else: not on threads, arenas, the
-// chunks of the prompt, or who else is in the batch. Compared in bits, on the bundled model.
+// chunks of the prompt, or who else is in the batch. Compared in bits, on the bundled model, and for products with every stored type.
 
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 import { buildModel, type Model } from '../../model/model.ts';
 import { projectRoot } from '../../testing/fixtures.ts';
+import { randoms } from '../../testing/random.ts';
+import { storedCols, storedMatrices, type StoredMatrix } from '../../testing/stored-blocks.ts';
 import { openCheckpoint } from '../../weights/gguf.ts';
-import type { Batch, Executor } from '../backend.ts';
+import type { BackendPlan, Batch, Executor } from '../backend.ts';
+import { Ops } from '../ops.ts';
 import { createWasmBackend, type WasmOptions } from './backend.ts';
+import { builtKernels, whyNot, type KernelBuild } from './builds.ts';
+import { planLayout } from './layout.ts';
+import { probeKernels } from './probe.ts';
 
 const sequences = 5;
 const length = 150;
@@ -20,11 +28,11 @@ const smallArena = 4.75 * 2 ** 20;
 const random = generator(7);
 const texts = Array.from({ length: sequences }, () => Array.from({ length }, () => random() % 1000));
 
-function load(options: Partial<WasmOptions>, kvCache: 'f32' | 'f16'): Promise<Executor> {
+function load(options: Partial<WasmOptions>, kvCache: BackendPlan['kvCache']): Promise<Executor> {
   return createWasmBackend({ threads: 2, kernels: 'auto', ...options }).load(planOf(model, kvCache), () => undefined);
 }
 
-function planOf(model: Model, kvCache: 'f32' | 'f16') {
+function planOf(model: Model, kvCache: BackendPlan['kvCache']) {
   return {
     weights: model.weights,
     program: model.program,
@@ -65,7 +73,7 @@ function same(a: Uint32Array, b: Uint32Array): boolean {
   return a.length === b.length && a.every((bits, i) => bits === b[i]);
 }
 
-for (const kvCache of ['f32', 'f16'] as const) {
+for (const kvCache of ['f32', 'f16', 'q8_0'] as const) {
   void t.test(`logits with ${kvCache} cache`, async (t) => {
     // Alone, one token at a time, on one thread, in one arena.
     const alone = await load({ threads: 1 }, kvCache);
@@ -167,9 +175,117 @@ void t.test('a model in several arenas keeps each layer whole', async (t) => {
   await one.close();
 });
 
+void t.test('an f16 cache takes half of the memory, a q8_0 cache 34 bytes where f32 takes 128', async (t) => {
+  const bytes = (kvCache: BackendPlan['kvCache']): number =>
+    planLayout(planOf(model, kvCache), 1, 'strict').memory.kvCacheBytes;
+  t.equal(bytes('f16') / bytes('f32'), 1 / 2);
+  t.equal(bytes('q8_0') / bytes('f32'), 34 / 128);
+});
+
 void t.test('what does not fit an arena is refused before anything is read', async (t) => {
   await t.rejects(load({ arenaBytes: 2 ** 20 }, 'f32'), { message: /does not fit one arena/ });
 });
+
+// --- products ----------------------------------------------------------------------------------------------------------------
+
+const probe = probeKernels();
+const ownRows = 13;
+const mostTokens = 17;
+const folder = mkdtempSync(join(tmpdir(), 'law-'));
+t.teardown(() => rmSync(folder, { recursive: true }));
+const matrices = storedMatrices(folder, ownRows, 'mild');
+const products = planProducts();
+
+for (const kernels of builtKernels()) {
+  const missing = whyNot(kernels, probe);
+  if (missing !== undefined) {
+    void t.skip(missing, () => undefined);
+    continue;
+  }
+  void t.test(`products with every stored type, kernels build ${kernels}`, async (t) => {
+    const alone = await loadProducts({ kernels, threads: 1 });
+    const expected: Uint32Array[] = [];
+    for (let token = 0; token < mostTokens; token++) expected.push((await multiply(alone, [token]))[0]);
+    t.notOk(same(expected[0], expected[1]), 'products of different rows differ at all');
+    await alone.close();
+    const { scratchBytes, weightBytes } = planLayout(products, 3, kernels).memory;
+    const arenaBytes = scratchBytes + Math.ceil(0.6 * weightBytes);
+    t.ok(planLayout(products, 3, kernels, arenaBytes).arenas.length > 1, 'the three layers do not fit one small arena');
+    const configurations: readonly (readonly [string, Partial<WasmOptions>])[] = [
+      ['1 thread', { threads: 1 }],
+      ['2 threads', { threads: 2 }],
+      ['3 threads, several arenas', { threads: 3, arenaBytes }],
+    ];
+    for (const [name, options] of configurations) {
+      const executor = await loadProducts({ kernels, ...options });
+      for (let count = 1; count <= mostTokens; count++) {
+        // Every token at every place of the tiles.
+        const tokens = Array.from({ length: count }, (_, i) => (i + count) % mostTokens);
+        const found = await multiply(executor, tokens);
+        const wrong = found.flatMap((row, i) => typesThatDiffer(row, expected[tokens[i]]));
+        t.same([...new Set(wrong)], [], `${name}, ${count} tokens`);
+      }
+      await executor.close();
+    }
+  });
+}
+
+const relaxed: readonly KernelBuild[] = ['rel16', 'vnni'];
+const lacking = relaxed.map((kernels) => whyNot(kernels, probe)).find((reason) => reason !== undefined);
+void t.test('rel16 and vnni give equal bits', { skip: lacking ?? false }, async (t) => {
+  const tokens = Array.from({ length: mostTokens }, (_, i) => i);
+  const [a, b] = await Promise.all(
+    relaxed.map(async (kernels) => {
+      const executor = await loadProducts({ kernels });
+      const rows = await multiply(executor, tokens);
+      await executor.close();
+      return rows;
+    }),
+  );
+  t.same([...new Set(a.flatMap((row, i) => typesThatDiffer(row, b[i])))], []);
+});
+
+function loadProducts(options: Partial<WasmOptions>): Promise<Executor> {
+  return createWasmBackend({ threads: 2, kernels: 'auto', ...options }).load(products, () => undefined);
+}
+
+/** One matrix of each type times the same rows, side by side. */
+function planProducts(): BackendPlan {
+  const ops = new Ops();
+  const values = randoms(mostTokens * storedCols, 3);
+  const spec = { name: 'x', kind: 'matrix', dtype: 'F32', rows: mostTokens, cols: storedCols, layer: -1 } as const;
+  const x = ops.select(ops.embed(ops.weight({ ...spec, source: { type: 'values', values } })));
+  const sum = matrices
+    .map(({ spec }, index) => ops.weight({ ...spec, layer: Math.floor((3 * index) / matrices.length) }))
+    .map((matrix) => ops.linear(x, matrix))
+    .reduce((sum, y) => ops.add(sum, y));
+  return {
+    ...ops.finish(sum),
+    layers: 3,
+    kvLayers: [],
+    kvCache: 'f32',
+    kvBlocks: 1,
+    limits: { tokens: mostTokens, sequences: 1, outputs: mostTokens, blocksPerSequence: 1 },
+  };
+}
+
+/** Rows of bits: the products with these rows of x. */
+async function multiply(executor: Executor, tokens: readonly number[]): Promise<Uint32Array[]> {
+  const found = await executor.forward({
+    ids: Int32Array.from(tokens),
+    positions: Int32Array.from(tokens.keys()),
+    sequences: new Int32Array(tokens.length),
+    blockTables: [Int32Array.of(0)],
+    outputs: Int32Array.from(tokens.keys()),
+  });
+  const width = found.length / tokens.length;
+  return tokens.map((_, i) => new Uint32Array(found.slice(i * width, (i + 1) * width).buffer));
+}
+
+function typesThatDiffer(found: Uint32Array, expected: Uint32Array): string[] {
+  const own = (row: Uint32Array, { first }: StoredMatrix): Uint32Array => row.subarray(first, first + ownRows);
+  return matrices.filter((matrix) => !same(own(found, matrix), own(expected, matrix))).map(({ dtype }) => dtype);
+}
 
 function generator(seed: number): () => number {
   let state = seed;

@@ -2,7 +2,7 @@ import t from 'tap';
 import type { Backend } from '../backend.ts';
 import { createReferenceBackend } from '../reference/backend.ts';
 import { builtKernels, whyNot } from './builds.ts';
-import { matrixTypes, panelRows } from './formats.ts';
+import { kernelTypes, panelRows } from './formats.ts';
 import { probeKernels } from './probe.ts';
 import { compareBackends, selfTest } from './self-test.ts';
 
@@ -12,7 +12,7 @@ void t.test('every build that may run here computes what scalar code does', asyn
   for (const kernels of builds) {
     const report = await selfTest({ kernels, threads: 2 });
     t.match(report, { build: kernels, reason: String, wrong: [], ms: Number });
-    t.ok(report.kernels > matrixTypes.length);
+    t.ok(report.kernels > kernelTypes.length);
   }
 });
 
@@ -40,7 +40,7 @@ function slipping(at: number, by: number, count: number): Backend {
 void t.test('a kernel that computes something else is named', async (t) => {
   const reference = createReferenceBackend();
   t.same(await compareBackends(reference, reference), []);
-  const [first, second] = matrixTypes;
+  const [first, second] = kernelTypes;
   t.same(await compareBackends(slipping(panelRows + 3, 1e4, 1), reference), [`${second} product`], 'one token alone');
   const found = await compareBackends(slipping(0, Number.NaN, 9), reference);
   t.same(found, [`${first} product`, 'embed', 'attention f16'], 'the first value of each program');

@@ -10,7 +10,7 @@ import type { Backend, BackendPlan, Batch } from '../backend.ts';
 import { Ops, type Activation, type Weight } from '../ops.ts';
 import { createReferenceBackend } from '../reference/backend.ts';
 import { createWasmBackend } from './backend.ts';
-import { matrixTypes, panelRows } from './formats.ts';
+import { kernelTypes, panelRows } from './formats.ts';
 
 export interface SelfTestReport {
   readonly build: string;
@@ -34,7 +34,7 @@ export async function selfTest({ kernels, threads }: SelfTestOptions): Promise<S
   const wasm = createWasmBackend({ kernels, threads });
   const wrong = await compareBackends(wasm, createReferenceBackend());
   const { name: build, reason } = wasm.build;
-  return { build, reason, kernels: matrixTypes.length + operations.length, wrong, ms: performance.now() - from };
+  return { build, reason, kernels: kernelTypes.length + operations.length, wrong, ms: performance.now() - from };
 }
 
 /** Both are given the same programs; the names of what came out differently. */
@@ -58,9 +58,9 @@ const tokens = 9;
  * all products has the rows of one type side by side.
  */
 async function compareProducts(tested: Backend, reference: Backend, file: string): Promise<string[]> {
-  const rows = matrixTypes.length * panelRows;
+  const rows = kernelTypes.length * panelRows;
   const random = generator(1);
-  const matrices = matrixTypes.map((dtype, i) => {
+  const matrices = kernelTypes.map((dtype, i) => {
     const bytes = new Uint8Array(rows * rowBytes(dtype, cols));
     bytes.set(randomBlocks(dtype, panelRows * cols, random), i * panelRows * rowBytes(dtype, cols));
     return { dtype, bytes };
@@ -81,7 +81,7 @@ async function compareProducts(tested: Backend, reference: Backend, file: string
   // Many tokens share tiles; one alone has kernels of its own.
   const counts = [tokens, 1];
   for (const [pass, [found, wanted]] of (await runBoth(tested, reference, plan, counts)).entries()) {
-    for (const [i, dtype] of matrixTypes.entries()) {
+    for (const [i, dtype] of kernelTypes.entries()) {
       const of = (values: Float32Array): number[] =>
         Array.from({ length: counts[pass] * panelRows }, (_, at) => {
           return values[Math.floor(at / panelRows) * rows + i * panelRows + (at % panelRows)];
