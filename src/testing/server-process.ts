@@ -29,10 +29,11 @@ export interface ProgramRun {
 /** Without the hooks that the test runner puts into processes started below it. */
 const env = { ...process.env, NODE_OPTIONS: '', NO_COLOR: undefined, PORT: undefined };
 
-const program = join(projectRoot, 'src', 'serve.js');
+/** Ours; tests of the package start an unpacked one. */
+const launcher = join(projectRoot, 'src', 'serve.js');
 
 /** Ready when this resolves; ended with the test, if it is still there. `args` come after those for a free port and a JSON log. */
-export async function startServer(t: Test, args: readonly string[] = []): Promise<ServerProcess> {
+export async function startServer(t: Test, args: readonly string[] = [], program = launcher): Promise<ServerProcess> {
   const fixed = ['--port', '0', '--log-format', 'json', '--log-level', 'debug'];
   const child = spawn(process.execPath, [program, ...fixed, ...args], { env, stdio: ['ignore', 'ignore', 'pipe'] });
   t.teardown(() => child.kill('SIGKILL'));
@@ -67,6 +68,7 @@ export async function startServer(t: Test, args: readonly string[] = []): Promis
 export async function runProgram(
   args: readonly string[],
   extraEnv: Readonly<Record<string, string>> = {},
+  program = launcher,
 ): Promise<ProgramRun> {
   const child = spawn(process.execPath, [program, ...args], {
     env: { ...env, ...extraEnv },
