@@ -3,12 +3,16 @@
 
 import { real } from './record';
 import { exp4, exp1, NEGATIVE, sumLanes, tanh4 } from './math';
+import { halfBits, halfScale } from './half';
 import { madd } from './simd';
 
 /** Dot products of one row with all 64 positions; each lane sums over the dims in order. */
 export function scoreOne<C>(q: usize, keys: usize, dim: usize, scores: usize): void {
+  let bits = halfBits();
+  let by = halfScale();
   const step = changetype<C>(0).keyStep();
-  const tileBytes = dim * step;
+  const group = changetype<C>(0).group(dim) << 2;
+  const tileBytes = changetype<C>(0).rowBytes(dim) << 3;
   for (let tile: usize = 0; tile < 8; tile += 2) {
     let a = keys + tile * tileBytes;
     let b = a + tileBytes;
@@ -16,14 +20,22 @@ export function scoreOne<C>(q: usize, keys: usize, dim: usize, scores: usize): v
     let s1 = f32x4.splat(0);
     let s2 = f32x4.splat(0);
     let s3 = f32x4.splat(0);
-    for (let d: usize = 0; d < dim << 2; d += 4) {
-      const x = v128.load32_splat(q + d);
-      s0 = madd(x, changetype<C>(0).keyLow(a), s0);
-      s1 = madd(x, changetype<C>(0).keyHigh(a), s1);
-      s2 = madd(x, changetype<C>(0).keyLow(b), s2);
-      s3 = madd(x, changetype<C>(0).keyHigh(b), s3);
-      a += step;
-      b += step;
+    for (let g: usize = 0; g < dim << 2; g += group) {
+      let scale0 = changetype<C>(0).scaleLow(a);
+      let scale1 = changetype<C>(0).scaleHigh(a);
+      let scale2 = changetype<C>(0).scaleLow(b);
+      let scale3 = changetype<C>(0).scaleHigh(b);
+      a += changetype<C>(0).keyHead();
+      b += changetype<C>(0).keyHead();
+      for (let d = g; d < g + group; d += 4) {
+        const x = v128.load32_splat(q + d);
+        s0 = madd(x, changetype<C>(0).keyLow(a, scale0, bits, by), s0);
+        s1 = madd(x, changetype<C>(0).keyHigh(a, scale1, bits, by), s1);
+        s2 = madd(x, changetype<C>(0).keyLow(b, scale2, bits, by), s2);
+        s3 = madd(x, changetype<C>(0).keyHigh(b, scale3, bits, by), s3);
+        a += step;
+        b += step;
+      }
     }
     const at = scores + (tile << 5);
     v128.store(at, s0);
@@ -35,7 +47,10 @@ export function scoreOne<C>(q: usize, keys: usize, dim: usize, scores: usize): v
 
 /** The same for four rows. */
 export function scoreFour<C>(q0: usize, q1: usize, q2: usize, q3: usize, keys: usize, dim: usize, scores: usize): void {
+  let bits = halfBits();
+  let by = halfScale();
   const step = changetype<C>(0).keyStep();
+  const group = changetype<C>(0).group(dim) << 2;
   let k = keys;
   for (let tile: usize = 0; tile < 8; tile++) {
     let a0 = f32x4.splat(0);
@@ -46,22 +61,27 @@ export function scoreFour<C>(q0: usize, q1: usize, q2: usize, q3: usize, keys: u
     let b2 = f32x4.splat(0);
     let a3 = f32x4.splat(0);
     let b3 = f32x4.splat(0);
-    for (let d: usize = 0; d < dim << 2; d += 4) {
-      const low = changetype<C>(0).keyLow(k);
-      const high = changetype<C>(0).keyHigh(k);
-      let x = v128.load32_splat(q0 + d);
-      a0 = madd(x, low, a0);
-      b0 = madd(x, high, b0);
-      x = v128.load32_splat(q1 + d);
-      a1 = madd(x, low, a1);
-      b1 = madd(x, high, b1);
-      x = v128.load32_splat(q2 + d);
-      a2 = madd(x, low, a2);
-      b2 = madd(x, high, b2);
-      x = v128.load32_splat(q3 + d);
-      a3 = madd(x, low, a3);
-      b3 = madd(x, high, b3);
-      k += step;
+    for (let g: usize = 0; g < dim << 2; g += group) {
+      let scaleLow = changetype<C>(0).scaleLow(k);
+      let scaleHigh = changetype<C>(0).scaleHigh(k);
+      k += changetype<C>(0).keyHead();
+      for (let d = g; d < g + group; d += 4) {
+        const low = changetype<C>(0).keyLow(k, scaleLow, bits, by);
+        const high = changetype<C>(0).keyHigh(k, scaleHigh, bits, by);
+        let x = v128.load32_splat(q0 + d);
+        a0 = madd(x, low, a0);
+        b0 = madd(x, high, b0);
+        x = v128.load32_splat(q1 + d);
+        a1 = madd(x, low, a1);
+        b1 = madd(x, high, b1);
+        x = v128.load32_splat(q2 + d);
+        a2 = madd(x, low, a2);
+        b2 = madd(x, high, b2);
+        x = v128.load32_splat(q3 + d);
+        a3 = madd(x, low, a3);
+        b3 = madd(x, high, b3);
+        k += step;
+      }
     }
     const at = scores + (tile << 5);
     v128.store(at, a0);
@@ -122,8 +142,10 @@ export function weigh(record: usize, scores: usize, from: i32, to: i32, state: u
 
 /** out[d] += p[j] * v[j][d], positions in order. */
 export function addOne<C>(values: usize, dim: usize, p: usize, from: i32, to: i32, out: usize): void {
+  let bits = halfBits();
+  let by = halfScale();
   const bytes = changetype<C>(0).elementBytes();
-  const rowBytes = dim * bytes;
+  const rowBytes = changetype<C>(0).rowBytes(dim);
   const wide = dim & ~15;
   const first = values + <usize>from * rowBytes;
   for (let d: usize = 0; d < wide; d += 16) {
@@ -132,14 +154,17 @@ export function addOne<C>(values: usize, dim: usize, p: usize, from: i32, to: i3
     let o1 = v128.load(o, 16);
     let o2 = v128.load(o, 32);
     let o3 = v128.load(o, 48);
-    let v = first + d * bytes;
+    let v = first + changetype<C>(0).valueAt(d);
+    let s = first + changetype<C>(0).scaleAt(d);
     for (let j = from; j <= to; j++) {
       const weight = v128.load32_splat(p + (<usize>j << 2));
-      o0 = madd(weight, changetype<C>(0).value(v), o0);
-      o1 = madd(weight, changetype<C>(0).value(v + 4 * bytes), o1);
-      o2 = madd(weight, changetype<C>(0).value(v + 8 * bytes), o2);
-      o3 = madd(weight, changetype<C>(0).value(v + 12 * bytes), o3);
+      const scale = changetype<C>(0).valueScale(s);
+      o0 = madd(weight, changetype<C>(0).value(v, scale, bits, by), o0);
+      o1 = madd(weight, changetype<C>(0).value(v + 4 * bytes, scale, bits, by), o1);
+      o2 = madd(weight, changetype<C>(0).value(v + 8 * bytes, scale, bits, by), o2);
+      o3 = madd(weight, changetype<C>(0).value(v + 12 * bytes, scale, bits, by), o3);
       v += rowBytes;
+      s += rowBytes;
     }
     v128.store(o, o0);
     v128.store(o, o1, 16);
@@ -148,10 +173,13 @@ export function addOne<C>(values: usize, dim: usize, p: usize, from: i32, to: i3
   }
   for (let d = wide; d < dim; d += 4) {
     let o = v128.load(out + (d << 2));
-    let v = first + d * bytes;
+    let v = first + changetype<C>(0).valueAt(d);
+    let s = first + changetype<C>(0).scaleAt(d);
     for (let j = from; j <= to; j++) {
-      o = madd(v128.load32_splat(p + (<usize>j << 2)), changetype<C>(0).value(v), o);
+      const weight = v128.load32_splat(p + (<usize>j << 2));
+      o = madd(weight, changetype<C>(0).value(v, changetype<C>(0).valueScale(s), bits, by), o);
       v += rowBytes;
+      s += rowBytes;
     }
     v128.store(out + (d << 2), o);
   }
@@ -159,8 +187,10 @@ export function addOne<C>(values: usize, dim: usize, p: usize, from: i32, to: i3
 
 /** The same for four rows of weights, 256 bytes apart. */
 export function addFour<C>(values: usize, dim: usize, p: usize, from: i32, to: i32, out: usize): void {
+  let bits = halfBits();
+  let by = halfScale();
   const bytes = changetype<C>(0).elementBytes();
-  const rowBytes = dim * bytes;
+  const rowBytes = changetype<C>(0).rowBytes(dim);
   const outBytes = dim << 2;
   const whole = dim & ~7;
   const first = values + <usize>from * rowBytes;
@@ -177,10 +207,12 @@ export function addFour<C>(values: usize, dim: usize, p: usize, from: i32, to: i
     let b2 = v128.load(out2, 16);
     let a3 = v128.load(out3);
     let b3 = v128.load(out3, 16);
-    let v = first + d * bytes;
+    let v = first + changetype<C>(0).valueAt(d);
+    let s = first + changetype<C>(0).scaleAt(d);
     for (let j = p + (<usize>from << 2); j <= p + (<usize>to << 2); j += 4) {
-      const low = changetype<C>(0).value(v);
-      const high = changetype<C>(0).value(v + 4 * bytes);
+      const scale = changetype<C>(0).valueScale(s);
+      const low = changetype<C>(0).value(v, scale, bits, by);
+      const high = changetype<C>(0).value(v + 4 * bytes, scale, bits, by);
       let weight = v128.load32_splat(j);
       a0 = madd(weight, low, a0);
       b0 = madd(weight, high, b0);
@@ -194,6 +226,7 @@ export function addFour<C>(values: usize, dim: usize, p: usize, from: i32, to: i
       a3 = madd(weight, low, a3);
       b3 = madd(weight, high, b3);
       v += rowBytes;
+      s += rowBytes;
     }
     v128.store(out0, a0);
     v128.store(out0, b0, 16);
@@ -207,10 +240,13 @@ export function addFour<C>(values: usize, dim: usize, p: usize, from: i32, to: i
   for (let r: usize = 0; r < 4; r++) {
     for (let d = whole; d < dim; d += 4) {
       let o = v128.load(out + r * outBytes + (d << 2));
-      let v = first + d * bytes;
+      let v = first + changetype<C>(0).valueAt(d);
+      let s = first + changetype<C>(0).scaleAt(d);
       for (let j = from; j <= to; j++) {
-        o = madd(v128.load32_splat(p + (r << 8) + (<usize>j << 2)), changetype<C>(0).value(v), o);
+        const weight = v128.load32_splat(p + (r << 8) + (<usize>j << 2));
+        o = madd(weight, changetype<C>(0).value(v, changetype<C>(0).valueScale(s), bits, by), o);
         v += rowBytes;
+        s += rowBytes;
       }
       v128.store(out + r * outBytes + (d << 2), o);
     }

@@ -3,17 +3,17 @@
 // order. So a long context may be shared among threads, and prefill and decode do the same operations: equal bits.
 // Lanes outside of what a token may see are selected away, never multiplied: they may hold anything.
 //   4 q   5 q stride   6 out   7 out stride   8 heads   9 kv heads   10 head dim   11 key cache   12 value cache
-//   13 scale   14 window (0: all)   15 softcap (0: none)   16 sinks [heads] or 0   17 element bytes (4 f32, 2 f16)   18 partials
+//   13 scale   14 window (0: all)   15 softcap (0: none)   16 sinks [heads] or 0   17 type of the cache: Cache of record.ts   18 partials
 //
 // Query rows are the heads of a kv head's group, token after token; four of them that share a sequence are computed together.
 // Items are (pack of 4 rows, kv head), or with S splits per pack (batch header) S times as many; each then leaves a partial result
 // [peak, total, 2 unused, out[dim]] for `mergeSplits`.
 
-import { blockTable, position, splitCount, word } from './record';
+import { Cache, blockTable, position, splitCount, word } from './record';
 import { groupOf, outputOf, partialOf, queryOf, visibleFrom } from './attention-rows';
 import { addFour, addOne, scoreFour, scoreOne, weigh } from './attention-block';
 import { finishMerge, merge, sinkOf, SPLIT_POSITIONS, startMerge } from './merge';
-import { Halves, Singles } from './cache';
+import { Halves, Quants, Singles } from './cache';
 import { NEGATIVE } from './math';
 
 /** Blocks of a split. */
@@ -25,8 +25,12 @@ const MERGED: usize = 1088;
 const SUMS: usize = 1152;
 
 export function attention(record: usize, batch: usize, from: u32, to: u32, scratch: usize): void {
-  if (word(record, 17) == 2) attend<Halves>(record, batch, from, to, scratch);
-  else attend<Singles>(record, batch, from, to, scratch);
+  switch (word(record, 17)) {
+    case Cache.F32: attend<Singles>(record, batch, from, to, scratch); break;
+    case Cache.F16: attend<Halves>(record, batch, from, to, scratch); break;
+    case Cache.Q8_0: attend<Quants>(record, batch, from, to, scratch); break;
+    default: unreachable();
+  }
 }
 
 function attend<C>(record: usize, batch: usize, from: u32, to: u32, scratch: usize): void {
@@ -122,7 +126,7 @@ function attendBlock<C>(
   const group = groupOf(record);
   const dim = <usize>word(record, 10);
   const rowBytes = dim << 2;
-  const headBytes = changetype<C>(0).headBytes(dim);
+  const headBytes = changetype<C>(0).rowBytes(dim) << 6;
   const block = (<usize>load<u32>(table + (<usize>b << 2)) * <usize>word(record, 9) + <usize>kvHead) * headBytes;
   const keys = <usize>word(record, 11) + block;
   const values = <usize>word(record, 12) + block;

@@ -47,7 +47,7 @@ function execute(record: usize, batch: usize, from: u32, to: u32, scratch: usize
     case Opcode.ADD: add(record, from, to); break;
     case Opcode.GATE: gate(record, from, to); break;
     case Opcode.ROPE: rope(record, batch, from, to); break;
-    case Opcode.STORE: storeKv(record, batch, from, to); break;
+    case Opcode.STORE: storeKv(record, batch, from, to, scratch); break;
     case Opcode.ATTENTION: attention(record, batch, from, to, scratch); break;
     case Opcode.MERGE: mergeSplits(record, batch, from, to, scratch); break;
     case Opcode.SELECT: select(record, batch, from, to); break;

@@ -22,11 +22,7 @@ export function quantize(record: usize, from: u32, to: u32): void {
 }
 
 function quantizeBlock(x: usize, q: usize, s: usize, wide: bool): void {
-  let peak = f32x4.splat(0);
-  for (let i: usize = 0; i < 128; i += 16) peak = f32x4.max(peak, f32x4.abs(v128.load(x + i)));
-  peak = f32x4.max(peak, i8x16.shuffle(peak, peak, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7));
-  peak = f32x4.max(peak, i8x16.shuffle(peak, peak, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11));
-  const most = f32x4.extract_lane(peak, 0);
+  const most = largest32(x);
   const scale: f32 = most / <f32>127.0;
   const inverse: f32 = most > 0 ? <f32>127.0 / most : 0;
   const first = quantizeSixteen(x, q, inverse, wide);
@@ -40,8 +36,18 @@ function quantizeBlock(x: usize, q: usize, s: usize, wide: bool): void {
   store<f32>(s, scale * <f32>second, 24);
 }
 
+/** max|x| of 32 values. */
+// @ts-ignore: decorator
+@inline export function largest32(x: usize): f32 {
+  let peak = f32x4.splat(0);
+  for (let i: usize = 0; i < 128; i += 16) peak = f32x4.max(peak, f32x4.abs(v128.load(x + i)));
+  peak = f32x4.max(peak, i8x16.shuffle(peak, peak, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7));
+  peak = f32x4.max(peak, i8x16.shuffle(peak, peak, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11));
+  return f32x4.extract_lane(peak, 0);
+}
+
 /** 16 values; returns the sum of their quants. */
-function quantizeSixteen(x: usize, q: usize, inverse: f32, wide: bool): i32 {
+export function quantizeSixteen(x: usize, q: usize, inverse: f32, wide: bool): i32 {
   let factor = f32x4.splat(inverse);
   const a = rounded(x, factor);
   const b = rounded(x + 16, factor);

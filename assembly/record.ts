@@ -23,6 +23,13 @@ export namespace Items {
   export const SPLITS: u32 = 4;
 }
 
+/** Types of the KV cache. */
+export namespace Cache {
+  export const F32: u32 = 0;
+  export const F16: u32 = 1;
+  export const Q8_0: u32 = 2;
+}
+
 export namespace Opcode {
   export const EMBED: u32 = 1;
   export const RMS_NORM: u32 = 2;

@@ -24,7 +24,8 @@ export async function benchEngine(args: readonly string[]): Promise<void> {
   );
   const path = options.required('model');
   const kvCache = options.text('kv-cache') ?? 'f16';
-  if (kvCache !== 'f32' && kvCache !== 'f16') throw new UsageError('--kv-cache takes f32 or f16');
+  if (kvCache !== 'f32' && kvCache !== 'f16' && kvCache !== 'q8_0')
+    throw new UsageError('--kv-cache takes f32, f16 or q8_0');
   const kernels = kernelsOf(options.text('kernels') ?? 'auto');
   const execPath = await nodeOf(options.text('engine-runtime') ?? 'auto', kernels);
   if (execPath !== process.execPath) return runAgain(execPath, args);

@@ -3,7 +3,7 @@
 import Benchmark from 'benchmark';
 import { ArenaPlan, control } from '../src/compute/wasm/arena.ts';
 import { builtKernels, whyNot } from '../src/compute/wasm/builds.ts';
-import { matrixFormat, panelBytes, panelCount, quantForm } from '../src/compute/wasm/formats.ts';
+import { kernelTypes, matrixFormat, panelBytes, panelCount, quantForm } from '../src/compute/wasm/formats.ts';
 import { chooseBuild, instantiate, type ChosenBuild } from '../src/compute/wasm/kernels.ts';
 import { probeKernels } from '../src/compute/wasm/probe.ts';
 import { items, opcodes, recordBytes, writeRecord } from '../src/compute/wasm/records.ts';
@@ -11,11 +11,6 @@ import { strideOf } from '../src/compute/wasm/scratch.ts';
 import type { DType } from '../src/tensor/dtype.ts';
 import { readArguments } from './arguments.ts';
 import { formatTable } from './table.ts';
-
-const dtypes: readonly DType[] =
-  'F32 F16 BF16 Q8_0 Q4_0 Q4_1 Q5_0 Q5_1 Q4_K Q5_K Q6_K Q2_K Q3_K IQ4_NL IQ4_XS IQ3_XXS IQ3_S MXFP4 NVFP4 TQ1_0 TQ2_0'.split(
-    ' ',
-  ) as DType[];
 
 export async function benchKernels(args: readonly string[]): Promise<void> {
   const options = readArguments(args, ['rows', 'cols', 'tokens', 'seconds', 'kernels'], []);
@@ -28,7 +23,7 @@ export async function benchKernels(args: readonly string[]): Promise<void> {
   for (const name of builds) {
     const build = chooseBuild(name);
     const products = shape.rows * shape.cols;
-    const rows = dtypes.map((dtype) => {
+    const rows = kernelTypes.map((dtype) => {
       const one = measure(build, dtype, { ...shape, tokens: 1 }, seconds);
       const tile = measure(build, dtype, { ...shape, tokens: many }, seconds);
       const bytes = panelCount(shape.rows) * panelBytes(dtype, shape.cols);
@@ -57,8 +52,10 @@ function measure(
   const quants = plan.reserve(tokens * cols * 2);
   const quantRecords = plan.reserve(tokens * cols);
   const out = plan.reserve(tokens * strideOf(rows));
+  const table = plan.reserve(format.table?.length ?? 0);
   const memory = plan.create();
   const kernels = instantiate(module, memory);
+  if (format.table) new Uint8Array(memory.buffer, table, format.table.length).set(format.table);
   new Uint32Array(memory.buffer, header, 2).set([tokens, tokens]);
   const words = new Uint32Array(memory.buffer, records, (2 * recordBytes) / 4);
   writeRecord(words, 0, {
@@ -83,6 +80,7 @@ function measure(
       strideOf(rows),
       items.tokens,
       panelBytes(dtype, cols),
+      table,
     ],
   });
   if (form !== undefined) kernels.run(records, 1, header, control.sync, 1, scratch);

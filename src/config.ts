@@ -3,7 +3,8 @@
 
 import { physicalCores } from './cores.ts';
 import type { DeviceKind, KernelsBuild, KvCacheType } from './engine/messages.ts';
-import { integer, nonEmpty, oneOf, origin, size, truth, UsageError } from './flag-values.ts';
+import type { ApiKey } from './http/keys.ts';
+import { apiKey, integer, nonEmpty, oneOf, origin, size, truth, UsageError } from './flag-values.ts';
 import { helpText, readArguments, readFlag, type Environment, type Flag } from './flags.ts';
 
 export { UsageError } from './flag-values.ts';
@@ -24,12 +25,21 @@ export interface Config {
   readonly host: string;
   readonly port: number;
   readonly transport: TransportChoice;
+  /** Hashed; the keys themselves are not kept. */
+  readonly apiKeys: readonly ApiKey[];
+  readonly apiKeyFiles: readonly string[];
   readonly allowedHosts: readonly string[];
   readonly corsOrigins: readonly string[];
   readonly bodyLimitBytes: number;
   readonly strictFields: boolean;
   readonly keepAliveMs: number;
+  readonly health: 'alive' | 'strict';
+  readonly drainDelayMs: number;
   readonly shutdownTimeoutMs: number;
+  readonly metricsPrefix: 'vllm' | 'tramontane';
+  readonly metricsLegacy: boolean;
+  /** `undefined`: on the port of the API only. */
+  readonly metricsPort: number | undefined;
   readonly logFormat: 'text' | 'json';
   readonly logLevel: LogLevel;
   /** Whether a terminal may be coloured. */
@@ -110,9 +120,9 @@ const flags: { readonly [K in keyof Config]: Flag<Config[K]> } = {
     name: 'kv-cache',
     group: 'Model',
     value: 'TYPE',
-    text: 'numbers of the key and value cache: f32, or f16 for half the memory',
-    parse: oneOf(['f32', 'f16'], { q8_0: 'the q8_0 cache comes in a later release; use f16 or f32' }),
-    fallback: () => 'f32',
+    text: 'numbers of the key and value cache: f16, f32 for twice the memory, or q8_0 for about half of it',
+    parse: oneOf(['f32', 'f16', 'q8_0']),
+    fallback: () => 'f16',
   },
   device: {
     name: 'device',
@@ -183,9 +193,29 @@ const flags: { readonly [K in keyof Config]: Flag<Config[K]> } = {
     parse: oneOf(['auto', 'uws', 'http']),
     fallback: () => 'auto',
   },
+  apiKeys: {
+    name: 'api-key',
+    group: 'Access',
+    value: 'KEY',
+    isList: true,
+    isSecret: true,
+    text: 'ask for this key, as KEY or NAME:KEY; repeated, or with commas. The process list shows flags: better use the variable or a file',
+    parse: apiKey,
+    fallback: () => [],
+    fallbackText: 'none, everybody may use the server',
+  },
+  apiKeyFiles: {
+    name: 'api-key-file',
+    group: 'Access',
+    value: 'PATH',
+    isList: true,
+    text: 'file with one KEY or NAME:KEY per line, # for comments; read again on SIGHUP',
+    parse: nonEmpty,
+    fallback: () => [],
+  },
   allowedHosts: {
     name: 'allowed-hosts',
-    group: 'Server',
+    group: 'Access',
     value: 'NAMES',
     isList: true,
     text: 'further host names under which a server on loopback may be asked, or * for all',
@@ -195,7 +225,7 @@ const flags: { readonly [K in keyof Config]: Flag<Config[K]> } = {
   },
   corsOrigins: {
     name: 'cors-origins',
-    group: 'Server',
+    group: 'Access',
     value: 'ORIGINS',
     isList: true,
     text: 'web origins that may use the server besides those of this machine, as https://app.example, or * for all',
@@ -228,14 +258,55 @@ const flags: { readonly [K in keyof Config]: Flag<Config[K]> } = {
     fallback: () => 10_000,
     alsoEnv: 'KEEP_ALIVE_INTERVAL',
   },
+  health: {
+    name: 'health',
+    group: 'Operation',
+    value: 'MODE',
+    text: 'what /health says: alive is 200 while the process answers, strict is 503 whenever /ready is',
+    parse: oneOf(['alive', 'strict']),
+    fallback: () => 'alive',
+  },
+  drainDelayMs: {
+    name: 'drain-delay',
+    group: 'Operation',
+    value: 'SECONDS',
+    text: 'how long after SIGTERM arriving requests are still served, while /ready already says 503',
+    parse: (text) => integer(0, 86_400)(text) * 1000,
+    fallback: () => 0,
+    fallbackText: '0',
+  },
   shutdownTimeoutMs: {
     name: 'shutdown-timeout',
-    group: 'Server',
+    group: 'Operation',
     value: 'SECONDS',
     text: 'how long running answers may take to finish after Ctrl-C or SIGTERM',
     parse: (text) => integer(0, 86_400)(text) * 1000,
     fallback: () => 30_000,
     fallbackText: '30',
+  },
+  metricsPrefix: {
+    name: 'metrics-prefix',
+    group: 'Operation',
+    value: 'PREFIX',
+    text: "names on /metrics: vllm for vLLM's own (vllm:num_requests_running), which routers and dashboards know, or tramontane",
+    parse: oneOf(['vllm', 'tramontane']),
+    fallback: () => 'vllm',
+  },
+  metricsLegacy: {
+    name: 'metrics-legacy',
+    group: 'Operation',
+    text: 'also the names that vLLM had before 0.9 (gpu_cache_usage_perc, gpu_prefix_cache_...)',
+    parse: truth,
+    fallback: () => false,
+  },
+  metricsPort: {
+    name: 'metrics-port',
+    group: 'Operation',
+    value: 'N',
+    text: 'a further port that serves /metrics, /health, /ready and /version, without a key; 0 takes any free one',
+    parse: integer(0, 65_535),
+    fallback: () => undefined,
+    fallbackText: 'none, /metrics is on the port of the API',
   },
   logFormat: {
     name: 'log-format',

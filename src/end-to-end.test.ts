@@ -160,7 +160,7 @@ overEach('a slow server, and what happens in mid-stream', async (t, start) => {
     const stream = await client.chat.completions.create({ ...ask(lengthy), stream: true });
     let seen = 0;
     for await (const chunk of stream) if (chunk.choices[0].delta.content && ++seen === 3) break;
-    t.match(await server.line('request'), { aborted: true, tokensIn: Number, tokensOut: undefined });
+    t.match(await server.line('request'), { aborted: true, tokens_in: Number, tokens_out: undefined });
   });
 
   await t.test('the engine is killed in mid-stream: all in the house fail, the next works', async (t) => {

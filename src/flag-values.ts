@@ -1,5 +1,7 @@
 // The text of a flag or an environment variable -> its value, or a sentence that says what is wanted.
 
+import { KeyError, readKey, type ApiKey } from './http/keys.ts';
+
 /** The command line or the environment is wrong; the message says what would be right. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
@@ -36,6 +38,14 @@ export function truth(text: string): boolean {
   if (['1', 'true', 'yes', 'on'].includes(text.toLowerCase())) return true;
   if (['0', 'false', 'no', 'off'].includes(text.toLowerCase())) return false;
   throw new UsageError('true or false is wanted');
+}
+
+export function apiKey(text: string): ApiKey {
+  try {
+    return readKey(text);
+  } catch (error) {
+    throw error instanceof KeyError ? new UsageError(error.message) : error;
+  }
 }
 
 const units: Readonly<Record<string, number>> = {

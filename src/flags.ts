@@ -19,6 +19,8 @@ export interface Flag<T> {
   readonly fallback: () => T;
   /** The default in words, where `fallback` does not say it. */
   readonly fallbackText?: string;
+  /** What was given is shown nowhere, not even where it is wrong. */
+  readonly isSecret?: boolean;
   /** A further environment variable that other servers use. */
   readonly alsoEnv?: string;
 }
@@ -72,7 +74,8 @@ export function readFlag(flag: Flag<unknown>, values: Arguments['values'], env: 
     try {
       return flag.parse(text);
     } catch (error) {
-      if (error instanceof UsageError) throw new UsageError(`${source} is "${text}": ${error.message}`);
+      const given = flag.isSecret === true ? 'wrong' : `"${text}"`;
+      if (error instanceof UsageError) throw new UsageError(`${source} is ${given}: ${error.message}`);
       throw error;
     }
   };

@@ -39,6 +39,7 @@ const packages: Record<string, readonly string[]> = {
   'uWebSockets.js-24': ['http/uws'],
   pino: ['main'],
   'cli-progress': ['main'],
+  'prom-client': ['main'],
   'swagger-ui-dist': ['pages'],
 };
 

@@ -1,7 +1,6 @@
 // From a file to everything between messages and text: the header's tokenizer and template here, the weights in an engine process.
 
 import { existsSync } from 'node:fs';
-import { totalmem } from 'node:os';
 import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Config } from './config.ts';
@@ -12,7 +11,6 @@ import type { EngineRuntime, Runtimes } from './engine/runtime.ts';
 import { plain } from './generation/formats/plain.ts';
 import type { ModelParts } from './generation/models.ts';
 import { exitCodes, StartError } from './start-error.ts';
-import { mebibytes } from './terminal.ts';
 import { createTokenizer } from './tokenizer/gguf.ts';
 import { readChatTemplate } from './tokenizer/template.ts';
 import type { Vocabulary } from './tokenizer/tokenizer.ts';
@@ -49,13 +47,14 @@ export interface LoadModelOptions {
   readonly log: Log;
   readonly runtimes: Runtimes;
   readonly onProgress: EngineClientOptions['onProgress'];
+  readonly meter: EngineClientOptions['meter'];
   /** Aborted when nobody wants the model any more: then no engine is started. */
   readonly signal: AbortSignal;
 }
 
-export function loadModel({ onProgress, ...options }: LoadModelOptions): LoadingModel {
+export function loadModel({ onProgress, meter, ...options }: LoadModelOptions): LoadingModel {
   const entry = fileURLToPath(new URL('./engine/host.js', import.meta.url));
-  const engine = createEngineClient({ entry, log: options.log, onProgress });
+  const engine = createEngineClient({ entry, log: options.log, onProgress, meter });
   const load = async (): Promise<LoadedParts> => {
     const [checkpoint, runtime] = await Promise.all([openCheckpoint(options.path), chooseRuntime(options)]);
     return await start(engine, checkpoint, runtime, options);
@@ -69,7 +68,6 @@ async function start(
   runtime: EngineRuntime,
   { path, config, log, signal }: Pick<LoadModelOptions, 'path' | 'config' | 'log' | 'signal'>,
 ): Promise<LoadedParts> {
-  checkMemory(checkpoint);
   const tokenizer = createTokenizer(checkpoint.metadata);
   const { template, warning } = readChatTemplate(checkpoint.metadata);
   if (warning !== undefined) log.warn(warning);
@@ -129,14 +127,4 @@ function longestOf(vocabulary: Vocabulary): number {
   let longest = 1;
   for (let id = 0; id < vocabulary.size; id++) longest = Math.max(longest, vocabulary.piece(id).length);
   return longest;
-}
-
-/** What is free now may become free or scarce; what the machine does not have at all cannot. */
-function checkMemory({ tensorBytes, files }: Checkpoint): void {
-  const limit = Math.min(process.constrainedMemory() || Infinity, totalmem());
-  if (tensorBytes < limit) return;
-  throw new StartError(
-    `${basename(files[0])} has ${mebibytes(tensorBytes)} of weights, this machine ${mebibytes(limit)} of memory`,
-    { remedy: 'use a smaller model, or a quantization with fewer bits', exitCode: exitCodes.doesNotFit },
-  );
 }

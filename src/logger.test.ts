@@ -46,6 +46,7 @@ void t.test('text: a request in words', async (t) => {
   const request = {
     method: 'POST',
     path: '/v1/chat/completions',
+    route: '/v1/chat/completions',
     operation: 'createChatCompletion',
     status: 200,
     ms: 3300.5,
@@ -54,10 +55,10 @@ void t.test('text: a request in words', async (t) => {
     model: 'm',
     tokensIn: 1240,
     tokensCached: 1024,
-    firstMs: 210,
+    ttftMs: 210,
     tokensOut: 96,
-    finish: 'stop',
-    tokensPerSecond: 31.4,
+    finishReason: 'stop',
+    tokS: 31.4,
   };
   const [long, short] = lines({ format: 'text', level: 'info' }, (log) => {
     log.with({ requestId: 'req_1' }).info('request', { ...request, bytesIn: 1, bytesOut: 2, ...facts });
@@ -70,6 +71,40 @@ void t.test('text: a request in words', async (t) => {
   t.equal(short, '03:04:05  GET /nowhere\\u000a  404  0.4 ms\n');
 });
 
+void t.test('json: a request has the names that log searches know', async (t) => {
+  const [line] = lines({ format: 'json', level: 'info' }, (log) => {
+    const facts = {
+      model: 'm',
+      tokensIn: 9,
+      tokensCached: 4,
+      ttftMs: 210,
+      tokensOut: 2,
+      finishReason: 'stop',
+      tokS: 3.5,
+    };
+    const request = { method: 'POST', route: '/v1/models/{model}', status: 200 };
+    log.with({ requestId: 'req_1', traceId: 'a1' }).info('request', { ...request, ...facts });
+  });
+  const { ts, ...rest } = JSON.parse(line) as Record<string, unknown>;
+  t.type(ts, 'string');
+  t.same(rest, {
+    level: 'info',
+    request_id: 'req_1',
+    trace_id: 'a1',
+    method: 'POST',
+    route: '/v1/models/{model}',
+    status: 200,
+    model: 'm',
+    tokens_in: 9,
+    tokens_cached: 4,
+    ttft_ms: 210,
+    tokens_out: 2,
+    finish_reason: 'stop',
+    tok_s: 3.5,
+    msg: 'request',
+  });
+});
+
 void t.test('json: one object per line with ts, level and msg', async (t) => {
   const written = lines({ format: 'json', level: 'debug' }, (log) => {
     log.debug('a');
@@ -78,7 +113,7 @@ void t.test('json: one object per line with ts, level and msg', async (t) => {
   const [a, b] = written.map((line) => JSON.parse(line) as Record<string, unknown>);
   t.match(a, { level: 'debug', msg: 'a' });
   t.ok(!Number.isNaN(Date.parse(String(a['ts']))));
-  t.match(b, { level: 'error', msg: 'b', requestId: 'req_1', error: { message: 'disk full' } });
+  t.match(b, { level: 'error', msg: 'b', request_id: 'req_1', error: { message: 'disk full' } });
 });
 
 void t.test('silent says nothing', async (t) => {

@@ -36,12 +36,18 @@ function jsonLog(level: LogLevel, destination: DestinationStream, now: () => Dat
 
 function over(logger: Logger): Log {
   return {
-    debug: (message, fields) => logger.debug(fields ?? {}, message),
-    info: (message, fields) => logger.info(fields ?? {}, message),
-    warn: (message, fields) => logger.warn(fields ?? {}, message),
-    error: (message, fields) => logger.error(fields ?? {}, message),
-    with: (fields) => over(logger.child(fields)),
+    debug: (message, fields) => logger.debug(snakeCased(fields), message),
+    info: (message, fields) => logger.info(snakeCased(fields), message),
+    warn: (message, fields) => logger.warn(snakeCased(fields), message),
+    error: (message, fields) => logger.error(snakeCased(fields), message),
+    with: (fields) => over(logger.child(snakeCased(fields))),
   };
+}
+
+/** `requestId` -> `request_id`: the custom of JSON logs, and of those who search them. */
+function snakeCased(fields: LogFields = {}): Record<string, unknown> {
+  const snake = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+  return Object.fromEntries(Object.entries(fields).map(([name, value]) => [snake(name), value]));
 }
 
 function textLog(least: number, write: (line: string) => void, now: () => Date, bound: LogFields): Log {

@@ -2,22 +2,25 @@
 // that probes hear that it is loading.
 
 import { existsSync, readFileSync } from 'node:fs';
-import { chooseTransport, type ChosenTransport } from './choose-transport.ts';
+import { loadKeys, reloadOnHangup } from './api-keys.ts';
+import { chooseTransport } from './choose-transport.ts';
 import { readCommand, UsageError, type Config } from './config.ts';
 import type { Log } from './core/log.ts';
 import { physicalCores } from './cores.ts';
+import { freeMemory } from './engine/free-memory.ts';
 import { Runtimes } from './engine/runtime.ts';
 import { document } from './generated/document.js';
-import { routes } from './generated/operations.ts';
 import { createGenerate } from './generation/generate.ts';
 import { Models, ServedModel } from './generation/models.ts';
-import { createServer, type HttpServer } from './http/server.ts';
 import { bundledModel, loadModel, modelName } from './load-model.ts';
 import { createLog } from './logger.ts';
+import { Metrics } from './metrics.ts';
 import { createOperations } from './operations/index.ts';
+import type { SystemFacts } from './operations/system.ts';
 import { docsPages } from './pages/docs.ts';
+import { createServers } from './servers.ts';
 import { stopOnSignals } from './signals.ts';
-import { cannotListen, exitCodes, noSuchModel, StartError } from './start-error.ts';
+import { exitCodeOf, noSuchModel } from './start-error.ts';
 import { createProgress, errorText, isLoopback, startScreen, type ScreenFacts } from './terminal.ts';
 import { findParts } from './weights/gguf-parts.ts';
 
@@ -29,6 +32,8 @@ export async function main(): Promise<number> {
   try {
     const args = process.argv.slice(2);
     const command = readCommand({ args, env: process.env, version, columns: widthOf(stdout) });
+    // Keys are known now, hashed; whatever is started from here has no business with them.
+    delete process.env['TRAMONTANE_API_KEY'];
     if (command.type === 'print') {
       stdout.write(`${command.text}\n`);
       return 0;
@@ -39,8 +44,7 @@ export async function main(): Promise<number> {
     const message = error instanceof Error ? error.message : String(error);
     const hint = error instanceof UsageError ? '\nall flags: tramontane --help' : '';
     stderr.write(errorText(message + hint, color));
-    if (error instanceof UsageError) return exitCodes.usage;
-    return error instanceof StartError ? error.exitCode : exitCodes.failed;
+    return exitCodeOf(error);
   }
 }
 
@@ -62,13 +66,33 @@ async function serve(config: Config, terminal: Terminal): Promise<number> {
   const from = performance.now();
   const write = (text: string): void => void process.stderr.write(text);
   const log = createLog({ format: config.logFormat, level: config.logLevel, write });
-  const freeBytes = process.availableMemory();
+  const { freeBytes } = freeMemory();
   const path = await findModel(config.model ?? bundledModel);
   const chosen = await chooseTransport(config.transport, log);
   const served = new ServedModel(modelName(path), config.aliases, Math.floor(Date.now() / 1000));
-  const server = createHttpServer(config, new Models([served]), chosen, log);
-  const url = await listen(server, config);
-  log.debug('listening', { url });
+  const keys = loadKeys(config);
+  const metrics = new Metrics({ version, prefix: config.metricsPrefix, legacy: config.metricsLegacy });
+  const modelMetrics = metrics.addModel(served.name);
+  const models = new Models([served]);
+  const system: SystemFacts = {
+    version,
+    document,
+    isStopping: () => servers.isStopping,
+    strictHealth: config.health === 'strict',
+    metrics: (model) => metrics.text(model),
+  };
+  const servers = createServers({
+    config,
+    transport: chosen.transport,
+    pages: docsPages({ version }),
+    operations: createOperations({ models, generate: createGenerate(models), system }),
+    keys,
+    onAnswered: (answered) => metrics.answered(answered),
+    log,
+  });
+  const { url, metricsUrl } = await servers.listen();
+  log.debug('listening', { url, metricsUrl });
+  if (keys !== undefined) reloadOnHangup(keys, config, { log, isTerminal: terminal.isTerminal });
 
   const progress = createProgress({ write, stream: terminal.isTerminal ? process.stderr : undefined });
   const unwanted = new AbortController();
@@ -78,10 +102,19 @@ async function serve(config: Config, terminal: Terminal): Promise<number> {
     log,
     runtimes: new Runtimes({ log }),
     signal: unwanted.signal,
+    meter: modelMetrics,
     onProgress: ({ phase, done, total }) => progress.update(phase, done, total),
   });
+  modelMetrics.watch(engine);
   const exit = (code: number): void => process.exit(code);
-  const stopped = stopOnSignals({ server, engine, graceMs: config.shutdownTimeoutMs, log, exit });
+  const stopped = stopOnSignals({
+    server: servers,
+    engine,
+    delayMs: config.drainDelayMs,
+    graceMs: config.shutdownTimeoutMs,
+    log,
+    exit,
+  });
   try {
     // A model that fails because of a signal is not worth a word.
     const model = await Promise.race([loaded, stopped]);
@@ -89,6 +122,7 @@ async function serve(config: Config, terminal: Terminal): Promise<number> {
       unwanted.abort();
       return model;
     }
+    modelMetrics.loaded(model.info);
     served.loaded(model.parts);
     progress.stop();
     const readyMs = performance.now() - from;
@@ -104,12 +138,14 @@ async function serve(config: Config, terminal: Terminal): Promise<number> {
       freeBytes,
       cores: physicalCores(),
       host: config.host,
+      keys: keys?.size ?? 0,
       url,
+      metricsUrl,
       readyMs,
     });
   } catch (error) {
-    if (server.isStopping) return await stopped;
-    await Promise.all([server.close(), engine.shutdown(0)]);
+    if (servers.isStopping) return await stopped;
+    await Promise.all([servers.close(), engine.shutdown(0)]);
     throw error;
   } finally {
     progress.stop();
@@ -124,30 +160,6 @@ async function findModel(path: string): Promise<string> {
   return first;
 }
 
-function createHttpServer(config: Config, models: Models, { transport }: ChosenTransport, log: Log): HttpServer {
-  const system = { version, document, isStopping: () => server.isStopping };
-  const server: HttpServer = createServer({
-    routes,
-    pages: docsPages({ version }),
-    operations: createOperations({ models, generate: createGenerate(models), system }),
-    transport,
-    log,
-    options: config,
-  });
-  return server;
-}
-
-/** Resolves with the address for people. */
-async function listen(server: HttpServer, { host, port }: Config): Promise<string> {
-  try {
-    const taken = await server.listen();
-    const name = host === '0.0.0.0' || host === '::' ? 'localhost' : host;
-    return `http://${name.includes(':') ? `[${name}]` : name}:${taken}`;
-  } catch (error) {
-    throw cannotListen(error, host, port);
-  }
-}
-
 function announce(config: Config, { color }: Terminal, log: Log, facts: ScreenFacts): void {
   const { enginePid, readyMs, transport, url } = facts;
   if (config.logFormat === 'json') {
@@ -155,7 +167,9 @@ function announce(config: Config, { color }: Terminal, log: Log, facts: ScreenFa
     log.info('ready', {
       url,
       transport,
+      metricsUrl: facts.metricsUrl,
       name: facts.name,
+      keys: facts.keys,
       enginePid,
       ...model,
       runtime: facts.runtime?.why,
@@ -164,10 +178,10 @@ function announce(config: Config, { color }: Terminal, log: Log, facts: ScreenFa
   } else if (config.logLevel === 'info' || config.logLevel === 'debug') {
     process.stderr.write(startScreen(facts, { columns: widthOf(process.stderr), color }));
   }
-  if (!isLoopback(config.host)) {
+  if (!isLoopback(config.host) && facts.keys === 0) {
     log.warn(
-      'everybody who can reach this address can use the server: it has no keys. Listen on this machine only (--host 127.0.0.1), ' +
-        'or let only a proxy that asks for keys reach it',
+      'everybody who can reach this address can use the server: it has no keys. Give it some (--api-key-file PATH, --api-key KEY), ' +
+        'or listen on this machine only (--host 127.0.0.1)',
     );
   }
 }

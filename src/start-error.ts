@@ -1,6 +1,8 @@
 // Why a server could not start: one line that says what happened, one that says what to do, and the exit code for scripts.
 
 import { dirname } from 'node:path';
+import { UnloadableError } from './engine/client.ts';
+import { UsageError } from './flag-values.ts';
 
 export const exitCodes = { failed: 1, usage: 2, notFound: 3, doesNotFit: 4, interrupted: 130 } as const;
 
@@ -19,6 +21,14 @@ export class StartError extends Error {
     super(`${what}\n${remedy}`, { cause });
     this.exitCode = exitCode;
   }
+}
+
+/** For scripts: what kind of problem ended the start. */
+export function exitCodeOf(error: unknown): number {
+  if (error instanceof UsageError) return exitCodes.usage;
+  if (error instanceof StartError) return error.exitCode;
+  const isTooLarge = error instanceof UnloadableError && error.code === 'insufficient_memory';
+  return isTooLarge ? exitCodes.doesNotFit : exitCodes.failed;
 }
 
 /** The system's word on `listen` -> ours. */

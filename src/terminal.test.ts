@@ -1,6 +1,7 @@
 import { PassThrough } from 'node:stream';
 import t from 'tap';
-import { createProgress, errorText, isLoopback, mebibytes, startScreen, type ScreenFacts } from './terminal.ts';
+import { mebibytes } from './core/units.ts';
+import { createProgress, errorText, isLoopback, startScreen, type ScreenFacts } from './terminal.ts';
 
 const facts: ScreenFacts = {
   version: '0.1.0',
@@ -29,7 +30,9 @@ const facts: ScreenFacts = {
   freeBytes: 18.1 * 2 ** 30,
   cores: 2,
   host: '127.0.0.1',
+  keys: 0,
   url: 'http://127.0.0.1:1234',
+  metricsUrl: undefined,
   readyMs: 612,
 };
 
@@ -61,6 +64,13 @@ void t.test('narrow: nothing is wider than the terminal but the line to copy', a
     t.ok(lines.some((line) => line.endsWith(curl)));
     t.ok(lines.some((line) => line.endsWith('also a, b')));
   }
+});
+
+void t.test('with keys, and metrics on a port of their own', async (t) => {
+  const text = startScreen({ ...facts, keys: 2, metricsUrl: 'http://127.0.0.1:9' }, { columns: 120, color: false });
+  t.match(text, 'keys: 2\n');
+  t.match(text, '  metrics  http://127.0.0.1:9/metrics\n');
+  t.match(text, " -H 'authorization: Bearer YOUR_KEY' -d '");
 });
 
 void t.test('colour changes the looks and not the text', async (t) => {

@@ -2,6 +2,7 @@
 // Standard output stays free for what was asked for (--help, --version).
 
 import cliProgress from 'cli-progress';
+import { grouped, mebibytes } from './core/units.ts';
 import type { LoadedModel } from './engine/messages.ts';
 import type { EngineRuntime } from './engine/runtime.ts';
 
@@ -74,7 +75,10 @@ export interface ScreenFacts {
   readonly freeBytes: number;
   readonly cores: number;
   readonly host: string;
+  /** How many there are; 0: everybody may use the server. */
+  readonly keys: number;
   readonly url: string;
+  readonly metricsUrl: string | undefined;
   readonly readyMs: number;
 }
 
@@ -98,6 +102,7 @@ export function startScreen(facts: ScreenFacts, { columns, color }: { columns: n
     `of ${mebibytes(facts.freeBytes)} free`,
   ];
   const names = facts.aliases.length > 0 ? `also ${facts.aliases.join(', ')}` : '';
+  const key = facts.keys === 0 ? '' : ` -H 'authorization: Bearer YOUR_KEY'`;
   const body = '{"messages":[{"role":"user","content":"Hello"}]}';
   return [
     ...pair(`  ${paint(1, title)}`, title.length + 2, runtime, columns),
@@ -109,13 +114,14 @@ export function startScreen(facts: ScreenFacts, { columns, color }: { columns: n
     ...row(
       'threads',
       `${model.threads} of ${facts.cores} cores`,
-      `keys: none${isLoopback(facts.host) ? ' (loopback only)' : ''}`,
+      facts.keys > 0 ? `keys: ${facts.keys}` : `keys: none${isLoopback(facts.host) ? ' (loopback only)' : ''}`,
     ),
     ...row('http', facts.transport, facts.transportReason),
     '',
     ...row('api', paint(4, `${url}/v1`)),
     ...row('spec', `${url}/openapi.json`),
-    ...row('try', `curl ${url}/v1/chat/completions -H 'content-type: application/json' -d '${body}'`),
+    ...(facts.metricsUrl === undefined ? [] : row('metrics', `${facts.metricsUrl}/metrics`)),
+    ...row('try', `curl ${url}/v1/chat/completions -H 'content-type: application/json'${key} -d '${body}'`),
     `  ready in ${(facts.readyMs / 1000).toFixed(1)} s · Ctrl-C stops`,
     '',
   ].join('\n');
@@ -138,17 +144,6 @@ export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host);
 }
 
-/** 3276800 -> `3 MiB`, 1610612736 -> `1.5 GiB`. */
-export function mebibytes(bytes: number): string {
-  const mib = bytes / 2 ** 20;
-  if (mib >= 1024) return `${(mib / 1024).toFixed(1)} GiB`;
-  return mib >= 10 ? `${Math.round(mib)} MiB` : `${mib.toFixed(1)} MiB`;
-}
-
 function parameters(count: number): string {
   return count >= 5e8 ? `${(count / 1e9).toFixed(1)} B` : `${(count / 1e6).toFixed(1)} M`;
-}
-
-function grouped(value: number): string {
-  return value.toLocaleString('en-US');
 }

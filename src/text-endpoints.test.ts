@@ -233,7 +233,7 @@ void t.test('a caller who leaves stops all texts of the request', async (t) => {
   });
   let seen = 0;
   for await (const chunk of stream) if (chunk.choices[0].text !== '' && ++seen === 6) break;
-  t.match(await server.line('request'), { operation: 'createCompletion', aborted: true, tokensIn: Number });
+  t.match(await server.line('request'), { operation: 'createCompletion', aborted: true, tokens_in: Number });
   const from = performance.now();
   await client.completions.create({ model, prompt: 'a', max_tokens: 1 });
   t.ok(performance.now() - from < 2000, 'the engine is free again');

@@ -418,6 +418,31 @@ void t.test('field plans know what is done with each field', async (t) => {
   for (const [schema, message] of cases) t.throws(() => plans.plan(schema, 'x'), { message });
 });
 
+void t.test('an answer is JSON or one kind of text', async (t) => {
+  const answer = (content: string): string => `
+/lines:
+  get:
+    operationId: getLines
+    responses: { '200': { content: ${content} } }
+`;
+  const both = (content: string) => ({ 'paths/things.yaml': paths, 'paths/lines.yaml': answer(content) });
+  const text = read(both(`{ 'text/plain; version=1': { schema: { type: string } } }`));
+  const code = operationsCode(text);
+  t.match(code, /contentType: 'text\/plain; version=1',\s+serialize: String,/);
+  t.match(code, /getLines: .*=> Promise<string>/);
+  t.match(code, /contentType: 'application\/json',\s+serialize: serializers\.makeThingResult,/);
+  t.same(Object.keys(functionsOf(text).serializers), ['makeThingResult', 'makeThingEvent']);
+  const wrong = [
+    `{ 'text/plain': { schema: { type: object } } }`,
+    `{ 'image/png': { schema: { type: string } } }`,
+    `{ 'text/plain': { schema: { type: string } }, 'text/html': { schema: { type: string } } }`,
+    `{ 'text/event-stream': { x-events: { named: true }, schema: { type: string } } }`,
+  ];
+  for (const content of wrong) {
+    t.throws(() => operationsCode(read(both(content))), { message: /\/lines: .*text\/\*/ }, content);
+  }
+});
+
 void t.test('operations become routes and the type of their handlers', async (t) => {
   const code = operationsCode(bundle(read()));
   t.match(code, `path: '/v1/things/{+thing}'`, 'the rest of the path');
@@ -429,6 +454,10 @@ void t.test('operations become routes and the type of their handlers', async (t)
   t.match(code, /readonly query: \{\s+readonly limit\?: number \| undefined;\s+readonly order: "asc" \| "desc";/);
   const open = paths.replace('operationId', 'security: []\n    x-dialect: anthropic\n    operationId');
   t.match(operationsCode(read({ 'paths/things.yaml': open })), /dialect: 'anthropic',\s+access: 'open'/);
+  const optional = open.replace('security: []', 'security: [{}, { bearer: [] }]');
+  t.match(operationsCode(read({ 'paths/things.yaml': optional })), /access: 'open_on_loopback'/);
+  const odd = open.replace('security: []', 'security: [{ bearer: [] }]');
+  t.throws(() => operationsCode(read({ 'paths/things.yaml': odd })), { message: /makeThing: security: only/ });
   const unsaid = paths.replace('x-events: { named: true }, ', '');
   t.throws(() => operationsCode(read({ 'paths/things.yaml': unsaid })), { message: /needs x-events/ });
 });

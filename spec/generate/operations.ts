@@ -2,7 +2,7 @@
 // many does not compile.
 
 import { FieldPlans } from './fields.ts';
-import type { Document, MediaType, Place, Schema } from './schema.ts';
+import type { Document, MediaType, OperationObject, Place, Schema } from './schema.ts';
 import { answers, bodySchema, operationsOf, SpecError } from './schema.ts';
 import { typeText } from './types.ts';
 
@@ -21,7 +21,8 @@ export function functionsOf(document: Document): Functions {
     if (body !== undefined) validators[`${operationId}Body`] = body;
     const query = querySchema(place);
     if (query !== undefined) validators[`${operationId}Query`] = query;
-    serializers[`${operationId}Result`] = resultOf(place).schema;
+    const { type, media } = resultOf(place);
+    if (type === json) serializers[`${operationId}Result`] = media.schema;
     const stream = streamOf(place);
     if (stream !== undefined) serializers[`${operationId}Event`] = stream.schema;
   }
@@ -71,7 +72,7 @@ function operationType(place: Place): string {
   ];
   const stream = streamOf(place);
   const result =
-    typeText(resultOf(place).schema) + (stream === undefined ? '' : ` | EventStream<${typeText(stream.schema)}>`);
+    typeText(resultOf(place).media.schema) + (stream === undefined ? '' : ` | EventStream<${typeText(stream.schema)}>`);
   const note = operation.summary === undefined ? '' : `  /** ${operation.summary}. */\n`;
   return `${note}  readonly ${operation.operationId}: (request: { ${parts.join('; ')} }, context: Context) => Promise<${result}>;`;
 }
@@ -84,7 +85,7 @@ function route(place: Place, plans: FieldPlans): string {
     `method: '${method.toUpperCase()}'`,
     `path: '${routePath(place)}'`,
     `dialect: '${operation['x-dialect'] ?? 'openai'}'`,
-    `access: '${operation.security?.length === 0 ? 'open' : 'key'}'`,
+    `access: '${accessOf(operation)}'`,
   ];
   const body = bodySchema(operation);
   if (body !== undefined) {
@@ -98,7 +99,10 @@ function route(place: Place, plans: FieldPlans): string {
     const list = parameters.map(({ name, schema }) => `{ name: '${name}', type: '${parameterType(schema, name)}' }`);
     fields.push(`query: { validate: validators.${operationId}Query, parameters: [${list.join(', ')}] }`);
   }
-  fields.push(`serialize: serializers.${operationId}Result`);
+  const { type } = resultOf(place);
+  fields.push(`contentType: '${type}'`);
+  // A text is its own serialization: the handler's type says that it is one.
+  fields.push(type === json ? `serialize: serializers.${operationId}Result` : 'serialize: String');
   const stream = streamOf(place);
   if (stream !== undefined) {
     const { named, end } = stream['x-events'] ?? {};
@@ -140,12 +144,33 @@ function parameterType(schema: Schema, name: string): string {
   throw new SpecError(`query parameter ${name}`, 'must have one plain type');
 }
 
-function resultOf({ operation, path }: Place): MediaType {
-  const media = answers(operation)['application/json'];
-  if (media === undefined) throw new SpecError(path, 'answers no application/json');
-  return media;
+/** OpenAPI 3.1 §4.8.30: no requirement asks for nothing, an empty one among others makes them optional. */
+function accessOf({ operationId, security }: OperationObject): 'key' | 'open' | 'open_on_loopback' {
+  if (security === undefined) return 'key';
+  if (security.length === 0) return 'open';
+  if (security.some((requirement) => Object.keys(requirement).length === 0)) return 'open_on_loopback';
+  throw new SpecError(operationId, 'security: only [] (open) and one with {} (open on loopback) mean something here');
 }
 
+const json = 'application/json';
+
+/** JSON, or one kind of text. */
+function resultOf({ operation, path }: Place): { readonly type: string; readonly media: MediaType } {
+  const kinds = Object.entries(answers(operation)).filter(([type]) => type !== eventStream);
+  const [[type, media] = [], ...more] = kinds;
+  if (type === undefined || media === undefined || more.length > 0)
+    throw new SpecError(path, 'must answer one of application/json and text/*');
+  if (type === json) return { type, media };
+  if (!/^text\/[\w.+; =-]+$/.test(type) || media.schema.type !== 'string')
+    throw new SpecError(
+      path,
+      `answers ${type}: only application/json, and text/* with a schema of type string, are written`,
+    );
+  return { type, media };
+}
+
+const eventStream = 'text/event-stream';
+
 function streamOf({ operation }: Place): MediaType | undefined {
-  return answers(operation)['text/event-stream'];
+  return answers(operation)[eventStream];
 }

@@ -74,8 +74,8 @@ export interface OperationObject {
   parameters?: Parameter[];
   requestBody?: { required?: boolean; content: Record<string, MediaType> };
   responses: Record<string, Response>;
-  /** `[]`: never asks for a key. */
-  security?: unknown[];
+  /** `[]`: never asks for a key. With `{}` among the requirements: asks for one only where the server is bound beyond loopback. */
+  security?: object[];
   /** Shape of the errors; `openai` when left out. */
   'x-dialect'?: 'openai' | 'anthropic';
 }

@@ -172,6 +172,8 @@ export interface Executor {
 }
 
 export interface Backend {
+  /** What `load` would take, without taking it. Throws what it would refuse in the plan's types and sizes. */
+  measure(plan: BackendPlan): MemoryPlan;
   /** Plans all memory, then reads the weights. `progress` in bytes. */
   load(plan: BackendPlan, progress: (done: number, total: number) => void): Promise<Executor>;
 }

@@ -10,6 +10,8 @@ export interface Principal {
 
 export interface Context {
   readonly requestId: string;
+  /** Of the trace that the caller sent with the request (W3C), 32 hexadecimal digits. */
+  readonly traceId?: string | undefined;
   readonly principal: Principal;
   /** Aborted when the caller is gone or the server must stop. */
   readonly signal: AbortSignal;
@@ -83,12 +85,14 @@ export interface Route {
   readonly path: string;
   /** Shape of this route's errors. */
   readonly dialect: Dialect;
-  /** `open`: never asks for a key. */
-  readonly access: 'key' | 'open';
+  /** `open`: never asks for a key. `open_on_loopback`: asks for one only where the server is bound wider than to this machine. */
+  readonly access: 'key' | 'open' | 'open_on_loopback';
   readonly body?: { readonly required: boolean; readonly validate: Validate; readonly fields: FieldPlan } | undefined;
   /** Coerces and checks query parameters (strings in, typed values out). */
   readonly query?: { readonly validate: Validate; readonly parameters: readonly QueryParameter[] } | undefined;
-  /** JSON text of a plain result; throws when the result breaks the spec. */
+  /** Media type of a plain result. */
+  readonly contentType: string;
+  /** Text of a plain result, JSON where `contentType` says so; throws when the result breaks the spec. */
   readonly serialize: (result: unknown) => string;
   readonly stream?:
     | {

@@ -6,6 +6,7 @@ import { chmodSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
 import { ApiError } from '../core/errors.ts';
@@ -20,6 +21,7 @@ import {
   type EngineState,
 } from './client.ts';
 import type { LoadOptions } from './messages.ts';
+import type { EngineMeter } from './meter.ts';
 
 const entry = fileURLToPath(new URL('../testing/fake-engine.js', import.meta.url));
 const never = new AbortController().signal;
@@ -238,6 +240,79 @@ void t.test('who stops reading has cancelled', async (t) => {
   t.equal(client.stats.blocksUsed, 0);
 });
 
+/** Notes what it hears. */
+function recordingMeter(): EngineMeter & { readonly heard: string[]; readonly passes: number[] } {
+  const heard: string[] = [];
+  const passes: number[] = [];
+  let sequences = 0;
+  return {
+    heard,
+    passes,
+    pass: (tokens) => passes.push(tokens),
+    stats: () => undefined,
+    sequence: ({ promptTokens, maxTokens, submittedAt }) => {
+      const number = ++sequences;
+      let generated = 0;
+      heard.push(`${number}: ${promptTokens} of at most ${maxTokens}, ${submittedAt <= performance.now()}`);
+      return {
+        tokens: (count, timing) => {
+          if (generated === 0) heard.push(`${number}: timing ${timing !== undefined}`);
+          generated += count;
+        },
+        ended: (outcome) => heard.push(`${number}: ${outcome}${outcome === 'length' ? ` after ${generated}` : ''}`),
+      };
+    },
+  };
+}
+
+void t.test('a meter hears how each request went, and every pass', async (t) => {
+  const meter = recordingMeter();
+  const { client, load, counts } = await bench(t, { meter });
+  await client.start(load);
+  t.same((await collect((await client.submit('a', fakeRequest([1, 2, 3]), never)).events)).tokens.length, 8);
+  // Told with the next stats, 50 ms later at most.
+  await counts(0);
+  for (let i = 0; i < 500 && meter.passes.length < 8; i++) await delay(20);
+  t.same(meter.passes, [3, 1, 1, 1, 1, 1, 1, 1]);
+
+  for await (const _ of (await client.submit('b', endless, never)).events) break;
+  const controller = new AbortController();
+  const stream = await running(client, 'c', controller.signal);
+  controller.abort(new Error('gone'));
+  await t.rejects(drain(stream), /gone/);
+  const last = await running(client, 'd');
+  process.kill(client.pid as number, 'SIGKILL');
+  await t.rejects(drain(last), { code: 'engine_crashed' });
+  await t.rejects(client.submit('e', fakeRequest([]), never), { name: 'ApiError', kind: 'invalid_request' });
+  t.same(meter.heard, [
+    '1: 3 of at most 8, true',
+    '1: timing true',
+    '1: length after 8',
+    ...['stop', 'abort', 'error'].flatMap((outcome, i) => [
+      `${i + 2}: 3 of at most 90000, true`,
+      `${i + 2}: timing true`,
+      `${i + 2}: ${outcome}`,
+    ]),
+  ]);
+});
+
+void t.test('numbers stay right while a pass lets nobody speak', async (t) => {
+  const { client, load, script, counts } = await bench(t);
+  script({ forward: 'stuck' });
+  await client.start(load);
+  const { events } = await client.submit('a', endless, never);
+  await counts(1);
+  t.equal(client.unanswered, 0);
+  const controller = new AbortController();
+  const second = client.submit('b', endless, controller.signal);
+  t.match(client, { unanswered: 1, stats: { running: 1, waiting: 0, blocksUsed: 1 } });
+  controller.abort(new Error('gone'));
+  await t.rejects(second, /gone/);
+  t.equal(client.unanswered, 0);
+  await client.shutdown(0);
+  await t.rejects(collect(events));
+});
+
 void t.test(
   'SIGKILL in mid-stream: that stream fails, waiting submissions get 503, the next request works',
   async (t) => {
@@ -423,6 +498,7 @@ void t.test('an engine process ignores interrupts', async (t) => {
   await client.start(load);
   process.kill(client.pid as number, 'SIGINT');
   process.kill(client.pid as number, 'SIGTERM');
+  process.kill(client.pid as number, 'SIGHUP');
   const { cause } = await collect((await client.submit('a', fakeRequest([1]), never)).events);
   t.equal(cause, 'length');
 });

@@ -7,6 +7,7 @@ import { ApiError, invariant } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import { startEngineProcess, type EngineProcess } from './engine-process.ts';
 import type { EngineStats, FromEngine, LoadedModel, LoadOptions, SubmitOptions } from './messages.ts';
+import { noMeter, type EngineMeter } from './meter.ts';
 import { Submissions, type Accepted } from './submissions.ts';
 
 export type { Accepted, EngineEvent } from './submissions.ts';
@@ -35,6 +36,18 @@ export interface EngineClientOptions {
   readonly onProgress?: ((progress: EngineProgress) => void) | undefined;
   readonly onState?: ((state: EngineState) => void) | undefined;
   readonly onStats?: ((stats: EngineStats) => void) | undefined;
+  readonly meter?: EngineMeter | undefined;
+}
+
+/** The engine looked at the model and will not run it; the message is for the operator, perhaps of several lines. */
+export class UnloadableError extends Error {
+  override readonly name = 'UnloadableError';
+  /** `insufficient_memory`, or another `ApiError` code. */
+  readonly code: string | undefined;
+  constructor(message: string, code: string | undefined) {
+    super(message);
+    this.code = code;
+  }
 }
 
 export interface EngineClient {
@@ -43,6 +56,8 @@ export interface EngineClient {
   readonly model: LoadedModel | undefined;
   /** As the process last told them; zeros while there is none. */
   readonly stats: EngineStats;
+  /** Requests that were submitted and of which the engine has not said anything yet; not in its stats. */
+  readonly unanswered: number;
   /** Successful restarts. */
   readonly restarts: number;
   readonly pid: number | undefined;
@@ -68,7 +83,7 @@ const defaultRestart: RestartPolicy = {
   patienceMs: 5_000,
 };
 
-const noStats: EngineStats = { running: 0, waiting: 0, blocksUsed: 0, blocksTotal: 0 };
+const noStats: EngineStats = { running: 0, waiting: 0, blocksUsed: 0, blocksTotal: 0, preemptions: 0 };
 
 export function createEngineClient(options: EngineClientOptions): EngineClient {
   return new Client(options);
@@ -77,7 +92,8 @@ export function createEngineClient(options: EngineClientOptions): EngineClient {
 class Client implements EngineClient {
   readonly #options: EngineClientOptions;
   readonly #restart: RestartPolicy;
-  readonly #submissions = new Submissions();
+  readonly #meter: EngineMeter;
+  readonly #submissions: Submissions;
   #state: EngineState = 'stopped';
   #load: LoadOptions | undefined;
   #execPath: string | undefined;
@@ -94,6 +110,8 @@ class Client implements EngineClient {
   constructor(options: EngineClientOptions) {
     this.#options = options;
     this.#restart = { ...defaultRestart, ...options.restart };
+    this.#meter = options.meter ?? noMeter;
+    this.#submissions = new Submissions(this.#meter);
   }
 
   get state(): EngineState {
@@ -106,6 +124,10 @@ class Client implements EngineClient {
 
   get stats(): EngineStats {
     return this.#stats;
+  }
+
+  get unanswered(): number {
+    return this.#submissions.unanswered + this.#patient;
   }
 
   get restarts(): number {
@@ -131,14 +153,14 @@ class Client implements EngineClient {
 
   async submit(id: string, options: SubmitOptions, signal: AbortSignal): Promise<Accepted> {
     signal.throwIfAborted();
-    const from = performance.now();
+    const submittedAt = performance.now();
     if (this.#state === 'restarting') await this.#restarted(options.deadlineMs, signal);
     const engine = this.#process;
     if (this.state !== 'ready') throw unavailable[this.state]();
     invariant(engine !== undefined, 'a ready engine has a process');
-    const waitedMs = performance.now() - from;
+    const waitedMs = performance.now() - submittedAt;
     const deadlineMs = options.deadlineMs === undefined ? undefined : Math.max(1, options.deadlineMs - waitedMs);
-    return await this.#submissions.open(id, { ...options, deadlineMs }, signal, engine.send);
+    return await this.#submissions.open(id, { ...options, deadlineMs }, { signal, send: engine.send, submittedAt });
   }
 
   async shutdown(graceMs: number): Promise<void> {
@@ -170,7 +192,7 @@ class Client implements EngineClient {
   async #launch(options: LoadOptions): Promise<LoadedModel> {
     const { entry, log, execArgv } = this.#options;
     return await new Promise((resolve, reject) => {
-      let refusal: string | undefined;
+      let refusal: UnloadableError | undefined;
       let isHeard = false;
       const engine = startEngineProcess({
         entry,
@@ -183,14 +205,14 @@ class Client implements EngineClient {
             this.#onLoaded(message.model);
             resolve(message.model);
           } else if (message.type === 'unloadable') {
-            refusal = message.message;
+            refusal = new UnloadableError(message.message, message.code);
             engine.kill();
           } else this.#receive(message);
         },
         onGone: (reason) => {
           // Does nothing once the model was loaded.
           const kind = isHeard ? Error : StillbornError;
-          reject(new kind(refusal ?? `The engine process died while it loaded the model: ${reason}.`));
+          reject(refusal ?? new kind(`The engine process died while it loaded the model: ${reason}.`));
           this.#onGone(reason);
         },
       });
@@ -242,8 +264,10 @@ class Client implements EngineClient {
 
   #receive(message: FromEngine): void {
     if (message.type === 'progress') this.#options.onProgress?.(message);
-    else if (message.type === 'stats') this.#tell(message.stats);
-    else if ('id' in message) this.#submissions.receive(message);
+    else if (message.type === 'stats') {
+      this.#tell(message.stats);
+      for (const tokens of message.passes) this.#meter.pass(tokens);
+    } else if ('id' in message) this.#submissions.receive(message);
   }
 
   #enter(state: EngineState): void {
@@ -286,6 +310,7 @@ class Client implements EngineClient {
 
   #tell(stats: EngineStats): void {
     this.#stats = stats;
+    this.#meter.stats(stats);
     this.#options.onStats?.(stats);
   }
 

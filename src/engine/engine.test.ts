@@ -193,6 +193,29 @@ void t.test('requests that arrive together share batches, decodes before prompts
   t.same(order, ['high', 'low', 'a']);
 });
 
+void t.test('times of queue and prompt come with the first tokens, the tokens of a pass before it', async (t) => {
+  const bench = new Bench({ maxSequences: 1, maxBatchTokens: 8 });
+  bench.engine.submit('a', fakeRequest(ids(20), { maxTokens: 2 }));
+  bench.engine.submit('b', fakeRequest(ids(3), { maxTokens: 2 }));
+  const [first] = expectedTokens(fakeRequest(ids(5)), 256);
+  bench.engine.submit('stopped', fakeRequest(ids(5), { stopIds: [first] }));
+  const passes: number[] = [];
+  while (!bench.engine.isIdle) {
+    await bench.engine.step((tokens) => {
+      passes.push(tokens);
+      t.equal(bench.runner.batches.length, passes.length - 1, 'told before the pass');
+      bench.now += 10;
+    });
+  }
+  t.same(passes, [8, 8, 4, 1, 3, 1, 5]);
+  const timings = bench.said.flatMap((message) => ('timing' in message ? [[message.id, message.timing]] : []));
+  t.same(timings, [
+    ['a', { queueMs: 0, prefillMs: 30 }],
+    ['b', { queueMs: 40, prefillMs: 10 }],
+    ['stopped', { queueMs: 60, prefillMs: 10 }],
+  ]);
+});
+
 void t.test('cancel frees the blocks at every stage and silences the request', async (t) => {
   for (const stage of ['waiting', 'prefill', 'in flight', 'decode'] as const) {
     const bench = new Bench({ maxBatchTokens: 4, maxSequences: 1 });
@@ -281,6 +304,7 @@ void t.test(
   'in any mixture every request gets the tokens of a lone run, and the pool is left as it began',
   async (t) => {
     let evictions = 0;
+    let counted = 0;
     for (let mixture = 0; mixture < 60; mixture++) {
       const next = random(mixture);
       const kvBlocks = 4 + next(6);
@@ -322,8 +346,11 @@ void t.test(
           : { tokens, end: isStopped ? 'stop_id' : 'length' };
       }
       t.same(actual, expected, `mixture ${mixture}`);
-      t.same(bench.engine.stats, { running: 0, waiting: 0, blocksUsed: 0, blocksTotal: kvBlocks });
+      const { preemptions, ...stats } = bench.engine.stats;
+      t.same(stats, { running: 0, waiting: 0, blocksUsed: 0, blocksTotal: kvBlocks });
+      counted += preemptions;
     }
     t.ok(evictions > 10, `sequences were pre-empted (${evictions} times)`);
+    t.ok(counted >= evictions, `all of them were counted (${counted})`);
   },
 );

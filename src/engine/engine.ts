@@ -8,7 +8,7 @@ import { SamplingError } from '../sampling/sampler.ts';
 import { refuse } from './admission.ts';
 import { buildBatch, wantsLogits } from './batch.ts';
 import { BlockPool } from './block-pool.ts';
-import type { EngineStats, FinishCause, FromEngine, SubmitOptions } from './messages.ts';
+import type { EngineStats, FinishCause, FromEngine, PromptTiming, SubmitOptions } from './messages.ts';
 import type { ModelRunner } from './runner.ts';
 import { Scheduler } from './scheduler.ts';
 import { Sequence } from './sequence.ts';
@@ -54,11 +54,17 @@ export class Engine {
     );
   }
 
-  /** One forward pass and what follows from it. Throws only when the executor is broken: then the process must end. */
-  async step(): Promise<void> {
+  /**
+   * One forward pass and what follows from it; `onPass` hears the number of its tokens before it begins. Throws only when the executor is
+   * broken: then the process must end.
+   */
+  async step(onPass: (tokens: number) => void = () => undefined): Promise<void> {
     this.#expire();
     const work = this.#scheduler.schedule();
     if (work.length === 0) return;
+    const now = this.#now();
+    for (const { sequence } of work) sequence.startedAt ??= now;
+    onPass(work.reduce((sum, { count }) => sum + count, 0));
     this.#inFlight = new Set(work.map(({ sequence }) => sequence));
     const rows = await this.#options.runner.forward(buildBatch(work));
     this.#inFlight = new Set();
@@ -103,17 +109,18 @@ export class Engine {
   }
 
   get stats(): EngineStats {
-    const { running, waiting } = this.#scheduler;
-    return { running, waiting, blocksUsed: this.#pool.used, blocksTotal: this.#pool.total };
+    const { running, waiting, preemptions } = this.#scheduler;
+    return { running, waiting, blocksUsed: this.#pool.used, blocksTotal: this.#pool.total, preemptions };
   }
 
   #advance(sequence: Sequence, logits: Float32Array): void {
     const { id, options } = sequence;
     const token = this.#choose(sequence, logits);
     if (token === undefined) return this.#fail(sequence, unusableLogits);
-    if (options.stopIds.includes(token)) return this.#finish(sequence, 'stop_id');
+    const timing = sequence.generated === 0 ? this.#timing(sequence) : undefined;
+    if (options.stopIds.includes(token)) return this.#finish(sequence, 'stop_id', timing);
     sequence.append(token);
-    this.#options.emit({ type: 'tokens', id, ids: [token] });
+    this.#options.emit({ type: 'tokens', id, ids: [token], ...(timing !== undefined && { timing }) });
     if (sequence.isFull) this.#finish(sequence, 'length');
   }
 
@@ -127,10 +134,14 @@ export class Engine {
     }
   }
 
-  #finish(sequence: Sequence, cause: FinishCause): void {
+  #finish(sequence: Sequence, cause: FinishCause, timing?: PromptTiming): void {
     this.#averageMs += 0.2 * (this.#now() - sequence.arrivedAt - this.#averageMs);
     this.#drop(sequence);
-    this.#options.emit({ type: 'finished', id: sequence.id, cause });
+    this.#options.emit({ type: 'finished', id: sequence.id, cause, ...(timing !== undefined && { timing }) });
+  }
+
+  #timing({ arrivedAt, startedAt = arrivedAt }: Sequence): PromptTiming {
+    return { queueMs: startedAt - arrivedAt, prefillMs: this.#now() - startedAt };
   }
 
   #fail(sequence: Sequence, error: Failure): void {

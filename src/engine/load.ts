@@ -1,25 +1,37 @@
 // From a file to a running engine: checkpoint -> model -> backend -> executor -> Engine. A failure's message is for the operator.
 
-import { blockTokens, type Backend, type BackendPlan } from '../compute/backend.ts';
+import type { Backend } from '../compute/backend.ts';
 import { createReferenceBackend } from '../compute/reference/backend.ts';
 import { createWasmBackend } from '../compute/wasm/backend.ts';
-import { buildModel, type Model } from '../model/model.ts';
+import { ApiError } from '../core/errors.ts';
+import { buildModel } from '../model/model.ts';
 import { ModelError } from '../model/error.ts';
 import { sampleAt } from '../sampling/sampler.ts';
 import { openCheckpoint } from '../weights/gguf.ts';
 import { Engine } from './engine.ts';
 import { fingerprint } from './fingerprint.ts';
 import type { LoadEngine } from './loop.ts';
-import type { DeviceKind, FromEngine, KvCacheType, LoadOptions } from './messages.ts';
+import { describeMemory, judgeMemory } from './memory.ts';
+import type { DeviceKind, FromEngine, LoadOptions } from './messages.ts';
+import { planBackend } from './plan.ts';
 import { runModel } from './runner.ts';
 
 export const loadEngine: LoadEngine = async (options, emit) => {
   const from = performance.now();
   checkNumbers(options);
   const checkpoint = await openCheckpoint(options.path);
-  const model = buildModel(checkpoint, { contextLength: options.contextLength });
   const { backend, kernels } = backends[options.device](options);
-  const plan = planBackend(model, options);
+  const memory = judgeMemory(checkpoint, backend, options);
+  if (memory.verdict !== 'fits') {
+    const { what, remedy } = describeMemory(memory);
+    if (memory.verdict === 'too_large') {
+      throw new ApiError('invalid_request', `${what}\n${remedy}`, { code: 'insufficient_memory' });
+    }
+    // Lines of this process are warnings in the server's log.
+    process.stderr.write(`${what}: other programs will be swapped out, and answers may be slow; ${remedy}\n`);
+  }
+  const model = buildModel(checkpoint, { contextLength: options.contextLength });
+  const plan = planBackend(model, options, memory.poolBytes);
   const executor = await backend.load(plan, reportProgress(emit));
   const { contextLength } = model;
   const vocabularySize = model.program.buffers[model.program.logits].cols;
@@ -69,24 +81,6 @@ const backends: Record<DeviceKind, (options: LoadOptions) => ChosenBackend> = {
   },
   reference: () => ({ backend: createReferenceBackend(), kernels: 'scalar TypeScript' }),
 };
-
-/** The pool holds one whole context at least, and beyond that up to this: what is short of it is shared by pre-emption. */
-const kvPoolBytes = 1 << 30;
-
-function planBackend(model: Model, { kvCache, maxSequences, maxBatchTokens }: LoadOptions): BackendPlan {
-  if (model.states.some(({ kind }) => kind === 'recurrent')) {
-    throw new ModelError('Models with recurrent layers are not supported yet.');
-  }
-  const { layers, kvLayers, weights, program } = model;
-  const blocksPerSequence = Math.ceil(model.contextLength / blockTokens);
-  const values = kvLayers.reduce((sum, { kvHeads, headDim }) => sum + 2 * kvHeads * headDim, 0);
-  const affordable = Math.floor(kvPoolBytes / (blockTokens * values * bytesPerValue[kvCache]));
-  const kvBlocks = Math.min(maxSequences * blocksPerSequence, Math.max(blocksPerSequence, affordable));
-  const limits = { tokens: maxBatchTokens, sequences: maxSequences, outputs: maxSequences, blocksPerSequence };
-  return { weights, program, layers, kvLayers, kvCache, kvBlocks, limits };
-}
-
-const bytesPerValue: Record<KvCacheType, number> = { f32: 4, f16: 2, q8_0: 34 / 32 };
 
 /** Values come from flags; what the engine needs of them is said before a file is opened. */
 function checkNumbers({ threads, maxSequences, maxBatchTokens, maxWaiting }: LoadOptions): void {

@@ -5,7 +5,7 @@
 //   anything unexpected                  log to stderr, exit 70: the server's handle starts a new process
 
 import { setImmediate as turn } from 'node:timers/promises';
-import type { FailureKind } from '../core/errors.ts';
+import { ApiError, type FailureKind } from '../core/errors.ts';
 import type { Engine } from './engine.ts';
 import type { FromEngine, LoadedModel, LoadOptions, ToEngine } from './messages.ts';
 import { StatsReport } from './stats.ts';
@@ -27,6 +27,7 @@ export function runMessageLoop(load: LoadEngine): void {
   // Ctrl-C and service managers signal the whole group; only the server decides, and its end is seen as `disconnect`.
   process.on('SIGINT', () => undefined);
   process.on('SIGTERM', () => undefined);
+  process.on('SIGHUP', () => undefined);
   process.on('disconnect', () => process.exit(0));
   process.on('uncaughtException', crash);
   process.on('unhandledRejection', crash);
@@ -36,7 +37,7 @@ export function runMessageLoop(load: LoadEngine): void {
 
 class MessageLoop {
   readonly #load: LoadEngine;
-  readonly #stats = new StatsReport((stats) => send({ type: 'stats', stats }));
+  readonly #stats = new StatsReport((stats, passes) => send({ type: 'stats', stats, passes }));
   #hosted: HostedEngine | undefined;
   #isLoading = false;
   #isDriving = false;
@@ -80,7 +81,8 @@ class MessageLoop {
       this.#hosted = await this.#load(options, send);
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
-      send({ type: 'unloadable', message }, () => process.exit(0));
+      const code = error instanceof ApiError ? error.code : undefined;
+      send({ type: 'unloadable', message, code }, () => process.exit(0));
       return;
     }
     send({ type: 'loaded', model: this.#hosted.model });
@@ -98,7 +100,7 @@ class MessageLoop {
   async #drive({ engine }: HostedEngine): Promise<void> {
     this.#isDriving = true;
     while (!engine.isIdle) {
-      await engine.step();
+      await engine.step((tokens) => this.#stats.begin(tokens, engine.stats));
       this.#report();
       // Messages are read between steps, also when a forward pass never left the microtask queue.
       await turn();

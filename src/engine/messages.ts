@@ -103,6 +103,14 @@ export interface EngineStats {
   readonly waiting: number;
   readonly blocksUsed: number;
   readonly blocksTotal: number;
+  /** How often a sequence lost its blocks to another and was computed again, since the process began. */
+  readonly preemptions: number;
+}
+
+/** How long a request waited for a place, and how long its prompt took from there. */
+export interface PromptTiming {
+  readonly queueMs: number;
+  readonly prefillMs: number;
 }
 
 export type FinishCause = 'stop_id' | 'length';
@@ -115,10 +123,23 @@ export type FromEngine =
       readonly total: number;
     }
   | { readonly type: 'loaded'; readonly model: LoadedModel }
-  | { readonly type: 'unloadable'; readonly message: string }
+  /** `code`: of the `ApiError` it was, if it was one, as `insufficient_memory`. */
+  | { readonly type: 'unloadable'; readonly message: string; readonly code?: string | undefined }
   | { readonly type: 'accepted'; readonly id: string; readonly cachedTokens: number }
   | { readonly type: 'rejected'; readonly id: string; readonly error: Failure }
-  | { readonly type: 'tokens'; readonly id: string; readonly ids: readonly number[] }
-  | { readonly type: 'finished'; readonly id: string; readonly cause: FinishCause }
+  /** `timing` comes with the first of these, or with `finished` where there was none. */
+  | {
+      readonly type: 'tokens';
+      readonly id: string;
+      readonly ids: readonly number[];
+      readonly timing?: PromptTiming | undefined;
+    }
+  | {
+      readonly type: 'finished';
+      readonly id: string;
+      readonly cause: FinishCause;
+      readonly timing?: PromptTiming | undefined;
+    }
   | { readonly type: 'failed'; readonly id: string; readonly error: Failure }
-  | { readonly type: 'stats'; readonly stats: EngineStats };
+  /** `passes`: tokens of each forward pass that began since the last one. */
+  | { readonly type: 'stats'; readonly stats: EngineStats; readonly passes: readonly number[] };

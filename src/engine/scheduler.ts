@@ -31,6 +31,7 @@ export class Scheduler {
   /** Both in order of rank. */
   readonly #waiting: Sequence[] = [];
   readonly #running: Sequence[] = [];
+  #preemptions = 0;
 
   /** Every sequence must fit into the pool alone, else the first in line could wait forever: the caller's promise. */
   constructor(limits: SchedulerLimits, pool: BlockPool) {
@@ -46,6 +47,11 @@ export class Scheduler {
 
   get waiting(): number {
     return this.#waiting.length;
+  }
+
+  /** So far. */
+  get preemptions(): number {
+    return this.#preemptions;
   }
 
   /** Whether one more may queue: places of the batch that are still free do not count as waiting. */
@@ -104,6 +110,7 @@ export class Scheduler {
       if (victim === undefined || victim === sequence) return false;
       this.#running.pop();
       victim.evict(this.#pool);
+      this.#preemptions++;
       victim.status = 'waiting';
       insert(this.#waiting, victim);
     }

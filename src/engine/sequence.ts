@@ -22,6 +22,8 @@ export class Sequence {
   readonly arrivedAt: number;
   readonly promptTokens: number;
   status: SequenceStatus = 'waiting';
+  /** When it took part in a pass for the first time. */
+  startedAt: number | undefined;
   readonly #ids: Int32Array;
   readonly #blocks: Int32Array;
   #length: number;

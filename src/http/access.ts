@@ -2,7 +2,7 @@
 // about it (CORS, Fetch standard §3.2).
 
 import { ApiError } from '../core/errors.ts';
-import type { Principal } from '../core/operation.ts';
+import type { Principal, Route } from '../core/operation.ts';
 import type { Headers } from './transport.ts';
 
 export interface AccessOptions {
@@ -11,8 +11,8 @@ export interface AccessOptions {
   readonly allowedHosts?: readonly string[] | undefined;
   /** Origins besides our own and loopback ones that may read answers; `*` for all. */
   readonly corsOrigins?: readonly string[] | undefined;
-  /** Who has this key; `undefined` refuses. Without this function everybody is `anonymous`, whatever they send. */
-  readonly authenticate?: ((key: string | undefined) => Principal | undefined) | undefined;
+  /** Who holds this key; `undefined` refuses. Without this function everybody is `anonymous`, whatever they send. */
+  readonly authenticate?: ((key: string) => Principal | undefined) | undefined;
 }
 
 /** The headers that decide; `undefined` where the request has none. */
@@ -25,7 +25,7 @@ export interface Credentials {
 
 export const anonymous: Principal = { id: 'anonymous' };
 
-const exposedHeaders = 'x-request-id, request-id, x-ignored-fields, retry-after';
+const exposedHeaders = 'x-request-id, request-id, x-ignored-fields, retry-after, traceresponse';
 
 export class Access {
   readonly #options: AccessOptions;
@@ -54,17 +54,30 @@ export class Access {
     }
   }
 
-  /** Throws 401 without a valid key. */
+  /** Whether a route asks nobody for a key. */
+  isOpen({ access }: Pick<Route, 'access'>): boolean {
+    return access === 'open' || (access === 'open_on_loopback' && isLoopback(this.#options.host));
+  }
+
+  /** Throws 401 without a valid key. Either header will do: clients that know both send one and leave a dummy in the other. */
   principal({ authorization, apiKey }: Credentials): Principal {
     const { authenticate } = this.#options;
     if (authenticate === undefined) return anonymous;
-    const bearer = authorization === undefined ? null : /^bearer +(\S+) *$/i.exec(authorization);
-    const principal = authenticate(bearer?.[1] ?? apiKey);
-    if (principal !== undefined) return principal;
+    const bearer = /^bearer +(\S+) *$/i.exec(authorization ?? '')?.[1];
+    const sent = [bearer, apiKey].filter((key) => key !== undefined);
+    for (const key of sent) {
+      const principal = authenticate(key);
+      if (principal !== undefined) return principal;
+    }
+    const what = sent.length === 0 ? 'No API key was sent' : 'The API key that was sent is none of this server';
     throw new ApiError(
       'authentication',
-      'No valid API key was sent. Send one as "Authorization: Bearer KEY" or "x-api-key: KEY".',
-      { code: 'invalid_api_key', headers: { 'www-authenticate': 'Bearer' } },
+      `${what}. Send a valid one as "Authorization: Bearer KEY" or "x-api-key: KEY".`,
+      {
+        code: 'invalid_api_key',
+        // RFC 6750 §3: no error word for those who did not try.
+        headers: { 'www-authenticate': sent.length === 0 ? 'Bearer' : 'Bearer error="invalid_token"' },
+      },
     );
   }
 

@@ -10,7 +10,7 @@ import type { ServerParts } from './options.ts';
 import { Pages } from './pages.ts';
 import { readQuery } from './query.ts';
 import { Router, type Match } from './router.ts';
-import { sendEvents, unlessAborted } from './sse.ts';
+import { sendEvents } from './sse.ts';
 import type { Exchange } from './transport.ts';
 import type { Visit } from './visit.ts';
 
@@ -18,7 +18,7 @@ import type { Visit } from './visit.ts';
 const maxReported = 1000;
 
 export class Handler {
-  /** Set when the server stops: only open routes (health, readiness) are answered. */
+  /** Set when the server stops: only routes for operators (health, readiness, metrics) are answered. */
   refusesNew = false;
   readonly #router: Router;
   readonly #pages: Pages;
@@ -79,10 +79,11 @@ export class Handler {
   }
 
   async #call(visit: Visit, match: Match & { type: 'route' }, credentials: Credentials): Promise<void> {
-    const { exchange, signal } = visit;
+    const { exchange } = visit;
     const { route, parameters } = match;
     if (this.refusesNew && route.access === 'key') throw shuttingDown();
-    const principal = route.access === 'open' ? anonymous : this.#access.principal(credentials);
+    const principal = this.#access.isOpen(route) ? anonymous : this.#access.principal(credentials);
+    if (principal !== anonymous) visit.notes['principal'] = principal.id;
     const query = readQuery(exchange.query, route.query);
     const body = await this.#body(visit, route);
     const unknown = new Map<string, string>(query.unknown.map((name) => [`?${name}`, name]));
@@ -93,24 +94,28 @@ export class Handler {
 
     const context: Context = {
       requestId: visit.requestId,
+      traceId: visit.trace?.traceId,
       principal,
-      signal,
+      // Made only for those who read it.
+      get signal() {
+        return visit.life.signal;
+      },
       log: visit.log,
       note: (facts) => Object.assign(visit.notes, facts),
     };
     const request = { body, path: parameters, query: query.values };
     const operation = this.#operations.get(route.operationId);
     invariant(operation !== undefined, `operation ${route.operationId} has a handler`);
-    const result = await unlessAborted(operation(request as never, context), signal);
+    const result = await visit.life.wait(operation(request as never, context));
     if (result instanceof EventStream) await this.#stream(visit, route, result);
-    else visit.send({ status: 200, headers: { 'content-type': 'application/json' }, body: route.serialize(result) });
+    else visit.send({ status: 200, headers: { 'content-type': route.contentType }, body: route.serialize(result) });
   }
 
   async #body(visit: Visit, { body }: Route): Promise<unknown> {
     if (body === undefined) return undefined;
-    const { exchange, signal } = visit;
+    const { exchange } = visit;
     const { bodyLimitBytes = 50 * 2 ** 20 } = this.#options;
-    const { value, bytes } = await unlessAborted(readJson(exchange, bodyLimitBytes, body.required), signal);
+    const { value, bytes } = await visit.life.wait(readJson(exchange, bodyLimitBytes, body.required));
     visit.bytesIn = bytes;
     if (bytes === 0) return undefined;
     const violation = body.validate(value);
@@ -132,13 +137,13 @@ export class Handler {
   }
 
   async #stream(visit: Visit, route: Route, { events }: EventStream<unknown>): Promise<void> {
-    const { exchange, headers, requestId, signal } = visit;
+    const { exchange, headers, requestId, life } = visit;
     invariant(route.stream !== undefined, `${route.operationId} declares an event stream`);
     const outcome = await sendEvents(exchange, events, {
       format: { ...route.stream, dialect: route.dialect },
       headers,
       requestId,
-      signal,
+      life,
       keepAliveMs: this.#options.keepAliveMs ?? 10_000,
       explain: (error) => {
         visit.report(error);

@@ -20,11 +20,11 @@ export class NodeExchange implements Exchange {
   readonly path: string;
   readonly query: string;
   readonly remoteAddress: string;
-  readonly signal: AbortSignal;
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
   readonly #options: NodeExchangeOptions;
-  readonly #gone = new AbortController();
+  #gone: AbortController | undefined;
+  #onGone: (() => void) | undefined;
   #awaitsContinue: boolean;
   #isLost = false;
   #isLingering = false;
@@ -36,7 +36,6 @@ export class NodeExchange implements Exchange {
     this.#response = response;
     this.#options = options;
     this.#awaitsContinue = options.expectsContinue;
-    this.signal = this.#gone.signal;
     this.method = request.method ?? 'GET';
     this.remoteAddress = request.socket.remoteAddress ?? '';
     const target = originForm(request.url ?? '/');
@@ -70,7 +69,25 @@ export class NodeExchange implements Exchange {
     this.#isLost = true;
     this.#giveUpBody?.();
     this.#caughtUp();
-    this.#gone.abort(new Error('the client closed the connection'));
+    this.#onGone?.();
+    this.#gone?.abort(gone());
+  }
+
+  get isGone(): boolean {
+    return this.#isLost;
+  }
+
+  onGone(listener: () => void): void {
+    this.#onGone = listener;
+    if (this.#isLost) listener();
+  }
+
+  get signal(): AbortSignal {
+    if (this.#gone === undefined) {
+      this.#gone = new AbortController();
+      if (this.#isLost) this.#gone.abort(gone());
+    }
+    return this.#gone.signal;
   }
 
   header(name: string): string | undefined {
@@ -187,6 +204,10 @@ export class NodeExchange implements Exchange {
     request.once('end', finish);
     request.once('close', finish);
   }
+}
+
+function gone(): Error {
+  return new Error('the client closed the connection');
 }
 
 /** `http://host/path` (the form for proxies) -> `/path`; anything else as it is. */

@@ -22,6 +22,16 @@ export interface ServerOptions {
   readonly corsOrigins?: readonly string[] | undefined;
 }
 
+/** A request that is over. */
+export interface Answered {
+  /** Template of its path as the spec writes it; `undefined` where there is no such route. */
+  readonly route: string | undefined;
+  readonly method: string;
+  /** 499 where the caller left before there was one. */
+  readonly status: number;
+  readonly seconds: number;
+}
+
 export interface ServerParts {
   readonly routes: readonly Route[];
   /** One per `operationId` of the table. */
@@ -31,6 +41,8 @@ export interface ServerParts {
   readonly transport: Transport;
   readonly log: Log;
   readonly options: ServerOptions;
-  /** Who has this key; without it everybody is `anonymous`. */
-  readonly authenticate?: ((key: string | undefined) => Principal | undefined) | undefined;
+  /** Who holds this key; without it everybody is `anonymous`. */
+  readonly authenticate?: ((key: string) => Principal | undefined) | undefined;
+  /** For counters. */
+  readonly onAnswered?: ((answered: Answered) => void) | undefined;
 }

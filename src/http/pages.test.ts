@@ -110,6 +110,6 @@ void t.test('a path has one page and no operation', async (t) => {
     });
   t.throws(() => make({ pages: [page, page] }), { message: /page \/page is in the table once/ });
   const route = { operationId: 'x', method: 'GET', path: '/{any}', dialect: 'openai', access: 'open' } as const;
-  const routes = [{ ...route, serialize: () => '' }];
+  const routes = [{ ...route, contentType: 'text/plain', serialize: () => '' }];
   t.throws(() => make({ pages: [page], routes, operations: { x: async () => undefined } }), { message: /a page$/ });
 });

@@ -11,6 +11,7 @@ function route(method: Route['method'], path: string): Route {
     path,
     dialect: 'openai',
     access: 'key',
+    contentType: 'application/json',
     serialize: JSON.stringify,
   };
 }

@@ -72,7 +72,12 @@ const chatBody: Route['body'] = {
   },
 };
 
-const common = { access: 'key', dialect: 'openai', serialize: (result: unknown) => JSON.stringify(result) } as const;
+const common = {
+  access: 'key',
+  dialect: 'openai',
+  contentType: 'application/json',
+  serialize: (result: unknown) => JSON.stringify(result),
+} as const;
 
 const routes: readonly Route[] = [
   {
@@ -128,12 +133,14 @@ const routes: readonly Route[] = [
     body: { required: false, validate: validateChat, fields: { kind: 'object', fields: {} } },
   },
   { ...common, operationId: 'health', method: 'GET', path: '/health', access: 'open' },
+  { ...common, operationId: 'metrics', method: 'GET', path: '/metrics', access: 'open_on_loopback' },
 ];
 
 /** Answers with what it was asked. */
-const mirror: Operation = async (request: object, { requestId, principal }: Context) => ({
+const mirror: Operation = async (request: object, { requestId, traceId, principal }: Context) => ({
   ...request,
   requestId,
+  traceId,
   principal: principal.id,
 });
 
@@ -166,7 +173,7 @@ interface Setup {
 interface Running {
   readonly server: HttpServer;
   readonly port: number;
-  readonly lines: readonly LogLine[];
+  readonly lines: LogLine[];
   readonly fetch: (path: string, init?: RequestInit) => Promise<Response>;
 }
 
@@ -259,6 +266,47 @@ function answerSuite(t: Test, start: Start, { hasOwnPages }: Candidate): void {
       const response = await fetch('/health', { headers: { 'x-request-id': odd } });
       t.match(response.headers.get('x-request-id'), /^req_\w{24}$/);
     }
+  });
+
+  void t.test('the trace of a caller is kept, and answered with a span of our own', async (t) => {
+    const { fetch, lines } = await start(t);
+    const id = '0af7651916cd43dd8448eb211c80319c';
+    const ask = async (traceparent: string): Promise<[string | null, unknown]> => {
+      lines.length = 0;
+      const response = await fetch('/v1/chat', {
+        ...good,
+        headers: { 'content-type': 'application/json', traceparent },
+      });
+      t.equal(response.status, 200, traceparent);
+      const { traceId } = await json(response);
+      const fields = lines.find(({ message }) => message === 'request')?.fields;
+      t.equal(fields?.['traceId'], traceId, 'the log has it, too');
+      return [response.headers.get('traceresponse'), traceId];
+    };
+    for (const [sent, flags] of [
+      [`00-${id}-b7ad6b7169203331-01`, '01'],
+      [`00-${id}-b7ad6b7169203331-00`, '00'],
+      [`01-${id}-b7ad6b7169203331-03-more`, '01'],
+    ]) {
+      const [answered, traceId] = await ask(sent);
+      t.equal(traceId, id);
+      t.match(answered, new RegExp(`^00-${id}-[0-9a-f]{16}-${flags}$`));
+      t.notMatch(answered, 'b7ad6b7169203331');
+    }
+    for (const invalid of [
+      `00-${id}-b7ad6b7169203331`,
+      `00-${id}-b7ad6b7169203331-01-more`,
+      `ff-${id}-b7ad6b7169203331-01`,
+      `00-${id.toUpperCase()}-b7ad6b7169203331-01`,
+      `00-${'0'.repeat(32)}-b7ad6b7169203331-01`,
+      `00-${id}-${'0'.repeat(16)}-01`,
+      `00-${id}-b7ad6b7169203331-01, 00-${id}-b7ad6b7169203331-01`,
+      'nonsense',
+    ]) {
+      t.same(await ask(invalid), [null, undefined], invalid);
+    }
+    const traceparent = `00-${id}-b7ad6b7169203331-01`;
+    t.match((await fetch('/nowhere', { headers: { traceparent } })).headers.get('traceresponse'), id, 'errors as well');
   });
 
   void t.test('HEAD and OPTIONS', async (t) => {
@@ -874,11 +922,17 @@ function accessSuite(t: Test, start: Start): void {
 
   void t.test('keys are asked for where they are configured', async (t) => {
     const keys = new Map([['right', { id: 'anna' }]]);
-    const { fetch } = await start(t, { authenticate: (key) => keys.get(key ?? '') });
+    const { fetch, lines } = await start(t, { authenticate: (key) => keys.get(key) });
     const given: readonly (readonly [Readonly<Record<string, string>>, number])[] = [
       [{ authorization: 'Bearer right' }, 200],
       [{ authorization: 'bearer  right' }, 200],
       [{ 'x-api-key': 'right' }, 200],
+      [{ authorization: 'Basic dXNlcjpw', 'x-api-key': 'right' }, 200],
+      [{ authorization: 'Bearer not-used', 'x-api-key': 'right' }, 200],
+      [{ authorization: 'Bearer right', 'x-api-key': 'EMPTY' }, 200],
+      [{ 'x-api-key': 'wrong' }, 401],
+      [{ 'x-api-key': '' }, 401],
+      [{ authorization: 'Bearer ' }, 401],
       [{ authorization: 'Bearer wrong' }, 401],
       [{ authorization: 'Basic right' }, 401],
       [{ authorization: 'right' }, 401],
@@ -891,11 +945,42 @@ function accessSuite(t: Test, start: Start): void {
       if (status === 200) t.equal(body['principal'], 'anna');
       else {
         t.match(body, { error: { type: 'authentication_error', code: 'invalid_api_key' } });
-        t.equal(response.headers.get('www-authenticate'), 'Bearer');
+        const isWrong = Object.values(headers).some((value) => /wrong/.test(value));
+        const challenge = String(response.headers.get('www-authenticate'));
+        if (isWrong) t.equal(challenge, 'Bearer error="invalid_token"');
+        else t.match(challenge, /^Bearer/);
+        t.notMatch(JSON.stringify(body), /wrong|dXNlcjpw/, 'what was sent is not repeated');
       }
     }
     t.equal((await fetch('/health')).status, 200, 'open routes ask nobody');
+    t.equal((await fetch('/metrics')).status, 200, 'nor do those that are open on loopback');
+    t.notMatch(JSON.stringify(lines), /right|wrong/, 'keys are not logged');
+    t.match(lines.find(({ message }) => message === 'request')?.fields, { principal: 'anna' });
     t.match(await json(await fetch('/v1/messages', good)), { type: 'error', error: { type: 'authentication_error' } });
+  });
+
+  void t.test('bound wider, what is open on loopback asks for a key, too', async (t) => {
+    const options = { host: '0.0.0.0' };
+    const { fetch } = await start(t, {
+      options,
+      authenticate: (key) => (key === 'right' ? { id: 'anna' } : undefined),
+    });
+    t.equal((await fetch('/metrics')).status, 401);
+    t.equal((await fetch('/metrics', { headers: { 'x-api-key': 'right' } })).status, 200);
+    t.equal((await fetch('/health')).status, 200);
+    const keyless = await start(t, { options });
+    t.equal((await keyless.fetch('/metrics')).status, 200, 'there is no key to ask for');
+  });
+
+  void t.test('without keys any header will do', async (t) => {
+    const { fetch } = await start(t);
+    const sent = ['Bearer not-used', 'Bearer EMPTY', 'Basic odd', 'nonsense', ''];
+    for (const authorization of sent) {
+      t.equal(
+        (await fetch('/v1/chat', post({ model: 'a' }, { authorization, 'x-api-key': authorization }))).status,
+        200,
+      );
+    }
   });
 }
 

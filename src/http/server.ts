@@ -9,7 +9,7 @@ import type { ServerParts } from './options.ts';
 import type { Exchange, Refusal } from './transport.ts';
 import { Visit } from './visit.ts';
 
-export type { ServerOptions, ServerParts } from './options.ts';
+export type { Answered, ServerOptions, ServerParts } from './options.ts';
 
 export interface DrainOptions {
   /** Requests that arrive within this time are still served; default 0. */
@@ -122,11 +122,12 @@ class Server implements HttpServer {
     this.#running.delete(visit);
     if (this.#running.size === 0) this.#whenIdle?.();
     visit.logAccess();
+    this.#parts.onAnswered?.(visit.answered);
   }
 
   #fail(visit: Visit, error: unknown): void {
     const { exchange } = visit;
-    if (exchange.signal.aborted) return;
+    if (exchange.isGone) return;
     visit.report(error);
     try {
       visit.send(errorAnswer(error, visit.dialect, visit.requestId));
@@ -142,6 +143,7 @@ class Server implements HttpServer {
     const requestId = newId('req_');
     const { headers, body } = refusalAnswer(status, requestId);
     this.#parts.log.info('refused', { requestId, status });
+    this.#parts.onAnswered?.({ route: undefined, method: 'unknown', status, seconds: 0 });
     return { headers: { ...headers, 'x-request-id': requestId, 'request-id': requestId }, body };
   }
 }

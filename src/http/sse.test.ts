@@ -2,6 +2,7 @@
 
 import t from 'tap';
 import { ApiError, toFailure } from '../core/errors.ts';
+import { Abortable } from './abortable.ts';
 import { formatEvent, sendEvents, type StreamOptions } from './sse.ts';
 import type { Exchange } from './transport.ts';
 
@@ -25,6 +26,8 @@ function stalling(room: number): Recorded {
     path: '/',
     query: '',
     remoteAddress: '',
+    isGone: false,
+    onGone: () => undefined,
     signal: new AbortController().signal,
     header: unused,
     body: unused,
@@ -41,9 +44,9 @@ function stalling(room: number): Recorded {
   return { exchange, written, catchUp };
 }
 
-function options(signal: AbortSignal, keepAliveMs = 0): StreamOptions {
+function options(life: Abortable, keepAliveMs = 0): StreamOptions {
   const format = { serialize: String, named: false, end: '[DONE]', dialect: 'openai' } as const;
-  return { format, headers: {}, requestId: 'id', signal, keepAliveMs, explain: toFailure };
+  return { format, headers: {}, requestId: 'id', life, keepAliveMs, explain: toFailure };
 }
 
 async function* numbers(count: number): AsyncGenerator {
@@ -59,7 +62,7 @@ async function until(holds: () => boolean): Promise<void> {
 
 void t.test('nothing is pulled while the reader is behind, and comments do not pile up', async (t) => {
   const { exchange, written, catchUp } = stalling(2);
-  const done = sendEvents(exchange, numbers(3), options(new AbortController().signal, 2));
+  const done = sendEvents(exchange, numbers(3), options(new Abortable(), 2));
   await until(() => written.length > 3);
   await tick();
   t.strictSame(written.slice(0, 3), ['start 200', 'data: 0\n\n', 'data: 1\n\n']);
@@ -71,11 +74,11 @@ void t.test('nothing is pulled while the reader is behind, and comments do not p
 
 void t.test('a stalled stream ends with its error when the server stops', async (t) => {
   const { exchange, written } = stalling(1);
-  const stop = new AbortController();
-  const done = sendEvents(exchange, numbers(3), options(stop.signal));
+  const life = new Abortable();
+  const done = sendEvents(exchange, numbers(3), options(life));
   await until(() => written.length > 1);
   await tick();
-  stop.abort(new ApiError('unavailable', 'over', { code: 'shutting_down' }));
+  life.abort(new ApiError('unavailable', 'over', { code: 'shutting_down' }));
   t.match(await done, { events: 1, failure: { code: 'shutting_down' } });
   t.strictSame(written.length, 4);
   t.match(written[2], /^data: {"error":{"message":"over".*\n\n$/);
@@ -85,7 +88,7 @@ void t.test('a stalled stream ends with its error when the server stops', async 
 void t.test('nothing is written when the stream cannot begin', async (t) => {
   const { exchange, written } = stalling(1);
   const refused = sendEvents(exchange, numbers(1), {
-    ...options(new AbortController().signal),
+    ...options(new Abortable()),
     format: {
       serialize: () => {
         throw new TypeError('breaks the spec');

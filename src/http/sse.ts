@@ -3,6 +3,7 @@
 
 import type { Failure } from '../core/errors.ts';
 import type { Dialect } from '../core/operation.ts';
+import type { Abortable } from './abortable.ts';
 import { envelope } from './failure.ts';
 import type { Exchange, Headers } from './transport.ts';
 
@@ -19,8 +20,8 @@ export interface StreamOptions {
   readonly format: StreamFormat;
   readonly headers: Headers;
   readonly requestId: string;
-  /** Aborted when the caller is gone, or when the server wants to stop: then its reason is the stream's error. */
-  readonly signal: AbortSignal;
+  /** Called off when the caller is gone, or when the server wants to stop: then its reason is the stream's error. */
+  readonly life: Abortable;
   /** A comment is sent after so long a silence; 0 never. */
   readonly keepAliveMs: number;
   /** Says of anything thrown what the caller may know (and logs the rest). */
@@ -52,11 +53,11 @@ export async function sendEvents(
   events: AsyncIterable<unknown>,
   options: StreamOptions,
 ): Promise<StreamOutcome> {
-  const { format, signal } = options;
+  const { format, life } = options;
   const iterator = events[Symbol.asyncIterator]();
   let isExhausted = false;
   const next = async (): Promise<string | undefined> => {
-    const step = await unlessAborted(iterator.next(), signal);
+    const step = await life.wait(iterator.next());
     isExhausted = step.done === true;
     return step.done === true ? undefined : eventText(step.value, format);
   };
@@ -76,13 +77,13 @@ export async function sendEvents(
       for (; text !== undefined && exchange.method !== 'HEAD'; text = await next()) {
         const isFast = write(text);
         events++;
-        if (!isFast) await unlessAborted(exchange.drained(), signal);
+        if (!isFast) await life.wait(exchange.drained());
       }
       if (format.end !== undefined) write(formatEvent(undefined, format.end));
     } catch (error) {
       // No end marker after an error: a cut answer must not look like a whole one.
       failure = options.explain(error);
-      if (!exchange.signal.aborted) write(errorText(failure, options, events));
+      if (!exchange.isGone) write(errorText(failure, options, events));
     } finally {
       alive.stop();
       exchange.end();
@@ -98,16 +99,6 @@ export async function sendEvents(
 export function formatEvent(name: string | undefined, data: string): string {
   const lines = data.includes('\n') ? data.replaceAll('\n', '\ndata: ') : data;
   return name === undefined ? `data: ${lines}\n\n` : `event: ${name}\ndata: ${lines}\n\n`;
-}
-
-/** The promise, or the signal's reason as soon as it is aborted. */
-export function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const abort = (): void => reject(signal.reason as Error);
-    if (signal.aborted) abort();
-    else signal.addEventListener('abort', abort, { once: true });
-    void promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
-  });
 }
 
 function eventText(event: unknown, format: StreamFormat): string {

@@ -49,7 +49,11 @@ export interface Exchange {
   header(name: string): string | undefined;
   /** The whole body; rejects with `BodyError`. May be called once. */
   body(limitBytes: number): Promise<Uint8Array>;
-  /** Aborted when the socket goes away before the answer is complete. */
+  /** The socket went away before the answer was complete. */
+  readonly isGone: boolean;
+  /** Calls the one listener when that happens; at once if it has happened. */
+  onGone(listener: () => void): void;
+  /** Aborted when that happens; made when it is first asked for. */
   readonly signal: AbortSignal;
   /** The whole answer at once. Does nothing after the socket went away. */
   send(status: number, headers: Headers, body: Uint8Array | string): void;

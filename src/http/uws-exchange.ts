@@ -34,7 +34,8 @@ export class UwsExchange implements Exchange {
   /** Names and values by turns: looked through a few times, never kept in order. */
   readonly #headers: string[] = [];
   #gone: AbortController | undefined;
-  #isLost = false;
+  #isGone = false;
+  #onGone: (() => void) | undefined;
   readonly #body: UwsBody | undefined;
   /** `undefined` as soon as it must not be touched any more. */
   #response: HttpResponse | undefined;
@@ -60,10 +61,19 @@ export class UwsExchange implements Exchange {
     }
   }
 
+  get isGone(): boolean {
+    return this.#isGone;
+  }
+
+  onGone(listener: () => void): void {
+    this.#onGone = listener;
+    if (this.#isGone) listener();
+  }
+
   get signal(): AbortSignal {
     if (this.#gone === undefined) {
       this.#gone = new AbortController();
-      if (this.#isLost) this.#gone.abort(gone());
+      if (this.#isGone) this.#gone.abort(gone());
     }
     return this.#gone.signal;
   }
@@ -78,7 +88,7 @@ export class UwsExchange implements Exchange {
   }
 
   body(limitBytes: number): Promise<Uint8Array> {
-    if (this.#isLost) return Promise.reject(new BodyError('aborted'));
+    if (this.#isGone) return Promise.reject(new BodyError('aborted'));
     return this.#body?.read(limitBytes) ?? Promise.resolve(new Uint8Array());
   }
 
@@ -226,7 +236,8 @@ export class UwsExchange implements Exchange {
     this.#waiting.length = 0;
     this.#body?.lost();
     this.#wakeUp();
-    this.#isLost = true;
+    this.#isGone = true;
+    this.#onGone?.();
     this.#gone?.abort(gone());
     this.#owner.ended(this);
   }

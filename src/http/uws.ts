@@ -31,12 +31,20 @@ export async function loadUws(imports = packages): Promise<LoadedUws> {
       module._cfg('silent');
       return { module };
     } catch (error) {
-      const isMissing = error instanceof Error && 'code' in error && error.code === 'ERR_MODULE_NOT_FOUND';
-      if (!isMissing)
-        reason = `uWebSockets.js does not load: ${error instanceof Error ? error.message.split('\n')[0] : String(error)}`;
+      reason = whyNotLoaded(error) ?? reason;
     }
   }
   return { module: undefined, reason };
+}
+
+/** `undefined`: there is nothing to load. */
+function whyNotLoaded(error: unknown): string | undefined {
+  const message = error instanceof Error ? error.message : String(error);
+  if (error instanceof Error && 'code' in error && error.code === 'ERR_MODULE_NOT_FOUND') return undefined;
+  if (/NODE_MODULE_VERSION|did not self-register/.test(message)) {
+    return `uWebSockets.js is installed for another Node than ${process.versions.node}: npm install`;
+  }
+  return `uWebSockets.js does not load: ${message.split('\n')[0]}`;
 }
 
 export class UwsTransport implements Transport {

@@ -3,15 +3,19 @@
 import { newId } from '../core/ids.ts';
 import type { Log } from '../core/log.ts';
 import type { Dialect, Route } from '../core/operation.ts';
+import { Abortable } from './abortable.ts';
 import { isUnexpected, type Answer } from './failure.ts';
+import type { Answered } from './options.ts';
+import { readTrace, traceResponse, type Trace } from './trace.ts';
 import type { Exchange, Headers } from './transport.ts';
 
 export class Visit {
   readonly exchange: Exchange;
   readonly requestId: string;
+  readonly trace: Trace | undefined;
   readonly log: Log;
-  /** Aborted when the caller is gone, or by `stop`. */
-  readonly signal: AbortSignal;
+  /** Called off when the caller is gone, or by `stop`. */
+  readonly life = new Abortable();
   /** Shape of errors: the route's, as soon as it is known. */
   dialect: Dialect = 'openai';
   route: Route | undefined;
@@ -25,25 +29,30 @@ export class Visit {
   /** Facts for the access log. */
   notes: Record<string, unknown> = {};
   readonly #startedAt = performance.now();
-  readonly #stop = new AbortController();
 
   constructor(exchange: Exchange, log: Log) {
     this.exchange = exchange;
     const given = exchange.header('x-request-id');
     this.requestId = given !== undefined && /^[\w.:-]{1,128}$/.test(given) ? given : newId('req_');
-    this.log = log.with({ requestId: this.requestId });
-    this.signal = this.#stop.signal;
+    this.trace = readTrace(exchange.header('traceparent'));
+    const { requestId, trace } = this;
+    this.log = log.with({ requestId, ...(trace !== undefined && { traceId: trace.traceId, spanId: trace.spanId }) });
     this.headers = this.names;
-    exchange.signal.addEventListener('abort', () => this.#stop.abort(exchange.signal.reason), { once: true });
+    exchange.onGone(() => this.life.abort(new Error('the client closed the connection')));
   }
 
   /** On every answer, whatever happens: OpenAI's clients read the one, Anthropic's the other. */
   get names(): Headers {
-    return { 'x-request-id': this.requestId, 'request-id': this.requestId };
+    const { requestId, trace } = this;
+    return {
+      'x-request-id': requestId,
+      'request-id': requestId,
+      ...(trace !== undefined && { traceresponse: traceResponse(trace) }),
+    };
   }
 
   stop(reason: Error): void {
-    this.#stop.abort(reason);
+    this.life.abort(reason);
   }
 
   send({ status, headers, body }: Answer<string | Uint8Array>): void {
@@ -54,27 +63,41 @@ export class Visit {
 
   /** Our own faults go to the log, with their stack. */
   report(error: unknown): void {
-    if (!isUnexpected(error) || this.exchange.signal.aborted) return;
+    if (!isUnexpected(error) || this.exchange.isGone) return;
     this.log.error('request failed', { operation: this.route?.operationId, error });
+  }
+
+  /** What it has come to. */
+  get answered(): Answered {
+    const { exchange, route, status } = this;
+    return {
+      // Templates of RFC 6570 (`{+model}`) are the router's business.
+      route: this.isPage ? exchange.path : route?.path.replace('{+', '{'),
+      method: exchange.method,
+      // nginx's number for a caller who did not wait.
+      status: exchange.isGone && status === 0 ? 499 : status,
+      seconds: (performance.now() - this.#startedAt) / 1000,
+    };
   }
 
   /** One line per request, without bodies and queries. Probes and pages are not worth one unless they fail. */
   logAccess(): void {
-    const { exchange, route } = this;
-    const isGone = exchange.signal.aborted;
+    const { exchange } = this;
+    const { route, method, status, seconds } = this.answered;
     const fields = {
-      method: exchange.method,
+      method,
       path: exchange.path.slice(0, 200),
-      operation: route?.operationId,
-      // nginx's number for a caller who did not wait.
-      status: isGone && this.status === 0 ? 499 : this.status,
-      ms: Math.round((performance.now() - this.#startedAt) * 10) / 10,
+      route,
+      operation: this.route?.operationId,
+      status,
+      ms: Math.round(seconds * 10_000) / 10,
       bytesIn: this.bytesIn,
       bytesOut: this.bytesOut,
       ...this.notes,
-      ...(isGone ? { aborted: true } : {}),
+      ...(exchange.isGone ? { aborted: true } : {}),
     };
-    if ((this.isPage || route?.access === 'open') && this.status < 400) this.log.debug('request', fields);
+    const isQuiet = this.isPage || (this.route !== undefined && this.route.access !== 'key');
+    if (isQuiet && status < 400) this.log.debug('request', fields);
     else this.log.info('request', fields);
   }
 }

@@ -32,7 +32,7 @@ export interface Model {
 }
 
 /** Context of a model whose user did not ask for one: rotation tables and caches grow with it. */
-const defaultContextLength = 8192;
+export const defaultContextLength = 8192;
 
 export interface ModelOptions {
   /** Positions a sequence may have, trained for or not; `undefined` is the trained length, at most 8192. */

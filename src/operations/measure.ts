@@ -18,14 +18,14 @@ export async function* measured(
     }
     if (event.type === 'delta' && firstAt === undefined) {
       firstAt = now();
-      note({ firstMs: Math.round(firstAt - from) });
+      note({ ttftMs: Math.round(firstAt - from) });
     }
     if (event.type === 'finished') {
       const { completionTokens } = event.usage;
-      note({ tokensOut: completionTokens, finish: event.reason });
+      note({ tokensOut: completionTokens, finishReason: event.reason });
       const seconds = (now() - (firstAt ?? from)) / 1000;
       // The first token's time is the prompt's.
-      if (completionTokens > 1 && seconds > 0) note({ tokensPerSecond: round1((completionTokens - 1) / seconds) });
+      if (completionTokens > 1 && seconds > 0) note({ tokS: round1((completionTokens - 1) / seconds) });
     }
     yield event;
   }

@@ -18,7 +18,7 @@ const events: readonly GenerationEvent[] = [
   { type: 'finished', choice: 0, reason: 'length', usage: { ...usage, completionTokens: 5 } },
 ];
 
-function setUp() {
+function setUp({ strictHealth = false } = {}) {
   const engine = { state: 'ready' as EngineHandle['state'], submit: () => Promise.reject(new Error('unused')) };
   const model = new ServedModel('tiny', ['small'], 7);
   const parts = { engine, format: plain, contextLength: 128, fingerprint: 'fp_1', longestToken: 1 };
@@ -29,7 +29,13 @@ function setUp() {
     yield* events;
   };
   const server = { isStopping: false };
-  const system = { version: '1.2.3', document: { openapi: '3.1.0' }, isStopping: () => server.isStopping };
+  const system = {
+    version: '1.2.3',
+    document: { openapi: '3.1.0' },
+    isStopping: () => server.isStopping,
+    strictHealth,
+    metrics: async (name: string | undefined) => `metrics of ${name ?? 'all'}`,
+  };
   const operations = createOperations({ models: new Models([model]), generate, system });
   const notes: Record<string, unknown> = {};
   const context: Context = {
@@ -47,7 +53,7 @@ void t.test('chat: an object, or a stream of chunks; id, time, tenant and seed a
   const whole = await operations.createChatCompletion({ body: { messages: 'Hi' } }, context);
   t.match(whole, { id: /^chatcmpl-\w{24}$/, choices: [{ message: { content: 'Hello' } }] });
   t.ok(!(whole instanceof EventStream) && Math.abs(whole.created - Date.now() / 1000) < 5);
-  t.match(notes, { model: 'tiny', tokensIn: 10, tokensCached: 4, tokensOut: 5, finish: 'length' });
+  t.match(notes, { model: 'tiny', tokensIn: 10, tokensCached: 4, tokensOut: 5, finishReason: 'length' });
 
   const stream = await operations.createChatCompletion({ body: { messages: 'Hi', stream: true } }, context);
   if (!(stream instanceof EventStream)) throw new Error('no stream');
@@ -57,6 +63,8 @@ void t.test('chat: an object, or a stream of chunks; id, time, tenant and seed a
 
   const [first, second] = requests;
   t.match(first, { tenant: 'ann', traceId: 'req_1' });
+  await operations.createChatCompletion({ body: { messages: 'Hi' } }, { ...context, traceId: 'a1' });
+  t.equal(requests[2].traceId, 'a1', 'the trace of the caller, where there is one');
   t.not(first.id, second.id);
   t.not(first.sampling.seed, second.sampling.seed, 'a request without a seed gets one of its own');
 });
@@ -108,6 +116,24 @@ void t.test('health always answers; readiness only when a request could be serve
   t.same(await operations.getOpenApi({}, context), { openapi: '3.1.0' });
 });
 
+void t.test('strict health says what readiness says', async (t) => {
+  const { operations, context, load, server } = setUp({ strictHealth: true });
+  await t.rejects(operations.getHealth({}, context), { kind: 'unavailable', code: 'loading' });
+  load();
+  t.same(await operations.getHealth({}, context), { status: 'ready', version: '1.2.3' });
+  server.isStopping = true;
+  await t.rejects(operations.getHealth({}, context), { kind: 'unavailable', code: 'draining' });
+});
+
+void t.test('version, and metrics by every name of a model', async (t) => {
+  const { operations, context } = setUp();
+  t.same(await operations.getVersion({}, context), { name: 'tramontane', version: '1.2.3' });
+  const metrics = (model?: string): Promise<string> => operations.getMetrics({ query: { model } }, context);
+  t.equal(await metrics(), 'metrics of all');
+  for (const name of ['default', 'tiny', 'small']) t.equal(await metrics(name), 'metrics of tiny');
+  await t.rejects(metrics('gpt-4'), { code: 'model_not_found' });
+});
+
 void t.test('measures: time to the first token, then speed; what broke off has told what it could', async (t) => {
   let clock = 0;
   const notes: Record<string, unknown> = {};
@@ -126,10 +152,10 @@ void t.test('measures: time to the first token, then speed; what broke off has t
     model: 'tiny',
     tokensIn: 10,
     tokensCached: 4,
-    firstMs: 200,
+    ttftMs: 200,
     tokensOut: 5,
-    finish: 'length',
-    tokensPerSecond: 13.3,
+    finishReason: 'length',
+    tokS: 13.3,
   });
 
   const broken: Record<string, unknown> = {};

@@ -1,11 +1,11 @@
-// The server about itself: /health, /ready, /openapi.json. None of them asks the engine anything, so they answer at once whatever it
-// is doing.
+// The server about itself: /health, /ready, /version, /metrics, /openapi.json. None of them asks the engine anything, so they answer at
+// once whatever it is doing.
 
 import { ApiError } from '../core/errors.ts';
 import type { Operations } from '../generated/operations.ts';
 import type { Models, ModelState } from '../generation/models.ts';
 
-type SystemOperations = Pick<Operations, 'getHealth' | 'getReady' | 'getOpenApi'>;
+type SystemOperations = Pick<Operations, 'getHealth' | 'getReady' | 'getVersion' | 'getMetrics' | 'getOpenApi'>;
 
 export interface SystemFacts {
   readonly version: string;
@@ -13,21 +13,36 @@ export interface SystemFacts {
   readonly document: Readonly<Record<string, unknown>>;
   /** Whether the server takes no new requests any more. */
   readonly isStopping: () => boolean;
+  /** Whether /health says 503 whenever /ready does. */
+  readonly strictHealth: boolean;
+  /** Prometheus text of the whole server, or of the model of this name and what belongs to no model. */
+  readonly metrics: (model: string | undefined) => Promise<string>;
 }
 
-export function systemOperations(models: Models, { version, document, isStopping }: SystemFacts): SystemOperations {
-  const status = (): ModelState | 'draining' => (isStopping() ? 'draining' : models.default.state);
+export function systemOperations(models: Models, facts: SystemFacts): SystemOperations {
+  const { version } = facts;
+  const status = (): ModelState | 'draining' => (facts.isStopping() ? 'draining' : models.default.state);
+  const refuseUnlessReady = (now: ModelState | 'draining'): void => {
+    if (now !== 'ready') throw new ApiError('unavailable', notReady[now], { code: now, retryAfterSeconds: 1 });
+  };
   return {
     async getHealth() {
-      return { status: status(), version };
+      const now = status();
+      if (facts.strictHealth) refuseUnlessReady(now);
+      return { status: now, version };
     },
     async getReady() {
-      const now = status();
-      if (now === 'ready') return { status: now };
-      throw new ApiError('unavailable', notReady[now], { code: now, retryAfterSeconds: 1 });
+      refuseUnlessReady(status());
+      return { status: 'ready' };
+    },
+    async getVersion() {
+      return { name: 'tramontane', version };
+    },
+    async getMetrics({ query }) {
+      return facts.metrics(query.model === undefined ? undefined : models.find(query.model).name);
     },
     async getOpenApi() {
-      return document;
+      return facts.document;
     },
   };
 }

@@ -70,7 +70,7 @@ export async function startServer(t: Test, args: readonly string[] = []): Promis
       await new Promise<void>((resolve) => waiting.add(resolve));
     }
   };
-  const { url, enginePid } = await line('ready');
+  const { url, engine_pid: enginePid } = await line('ready');
   return { process: child, url: String(url), enginePid: Number(enginePid), log, line, exit };
 }
 

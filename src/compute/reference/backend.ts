@@ -9,13 +9,14 @@ import { attend } from './attention.ts';
 import { checkBatch } from './batch.ts';
 import type { BufferPlan } from './buffers.ts';
 import { planBuffers } from './buffers.ts';
-import { KvCache } from './kv-cache.ts';
+import { cacheBytes, KvCache } from './kv-cache.ts';
 import { add, embed, gate, linear, rmsNorm, rope, select } from './operations.ts';
 import type { Matrix, Vector, Weights } from './weights.ts';
 import { loadWeights, weightBytes } from './weights.ts';
 
 export function createReferenceBackend(): Backend {
   return {
+    measure,
     async load(plan, progress) {
       for (const op of plan.program.ops) refuseUnsupported(op);
       // All memory first: a plan that does not fit fails before the file is read.
@@ -30,6 +31,16 @@ interface State {
   /** Memory of the buffers' slots. */
   readonly slots: readonly Float32Array[];
   readonly cache: KvCache;
+}
+
+function measure(plan: BackendPlan): MemoryPlan {
+  const { slots } = planBuffers(plan.program, plan.limits);
+  return {
+    weightBytes: weightBytes(plan.weights),
+    kvCacheBytes: cacheBytes(plan),
+    // Besides the buffers: one float64 score per position that attention may see.
+    scratchBytes: slots.reduce((sum, values) => sum + 4 * values, 0) + 8 * plan.limits.blocksPerSequence * blockTokens,
+  };
 }
 
 function allocate(plan: BackendPlan): State {
@@ -66,13 +77,7 @@ class ReferenceExecutor implements Executor {
     this.#buffers = buffers;
     this.#slots = slots;
     this.#cache = cache;
-    this.memory = {
-      weightBytes: weightBytes(weights),
-      kvCacheBytes: cache.bytes,
-      // Besides the buffers: one float64 score per position that attention may see.
-      scratchBytes:
-        slots.reduce((sum, { byteLength }) => sum + byteLength, 0) + 8 * plan.limits.blocksPerSequence * blockTokens,
-    };
+    this.memory = measure(plan);
   }
 
   async forward(batch: Batch): Promise<Float32Array> {

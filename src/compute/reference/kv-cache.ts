@@ -16,6 +16,11 @@ export interface CachedLayer {
   readonly v: Float32Array;
 }
 
+/** Whatever its type, it takes f32. */
+export function cacheBytes({ kvLayers, kvBlocks }: BackendPlan): number {
+  return kvLayers.reduce((sum, { kvHeads, headDim }) => sum + 8 * kvBlocks * blockTokens * kvHeads * headDim, 0);
+}
+
 export class KvCache {
   readonly #layers = new Map<number, CachedLayer>();
   readonly #type: BackendPlan['kvCache'];
@@ -30,12 +35,6 @@ export class KvCache {
       const values = kvBlocks * blockTokens * width;
       this.#layers.set(spec.layer, { width, k: new Float32Array(values), v: new Float32Array(values) });
     }
-  }
-
-  get bytes(): number {
-    let bytes = 0;
-    for (const { k, v } of this.#layers.values()) bytes += k.byteLength + v.byteLength;
-    return bytes;
   }
 
   layer(layer: number): CachedLayer {

@@ -67,10 +67,10 @@ function vector({ source, dtype, rows, cols }: WeightSpec, bytes: Uint8Array): V
   return { kind: 'vector', values };
 }
 
-export function weightBytes(weights: Weights): number {
-  let bytes = 0;
-  for (const weight of weights.values()) bytes += (weight.kind === 'matrix' ? weight.bytes : weight.values).byteLength;
-  return bytes;
+export function weightBytes(specs: readonly WeightSpec[]): number {
+  return specs.reduce((sum, { kind, dtype, rows, cols }) => {
+    return sum + rows * (kind === 'matrix' ? rowBytes(dtype, cols) : 4 * cols);
+  }, 0);
 }
 
 function check({ name, dtype, rows, cols, source }: WeightSpec): void {

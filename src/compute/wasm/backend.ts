@@ -8,6 +8,7 @@ import { dequantize } from '../../tensor/dequantize.ts';
 import type { Backend, BackendPlan, Batch, Executor, MemoryPlan, WeightSpec } from '../backend.ts';
 import { control } from './arena.ts';
 import { numericsOf, type KernelBuild } from './builds.ts';
+import { cacheTypes } from './cache.ts';
 import { chooseBuild, type ChosenBuild } from './kernels.ts';
 import { planLayout, splitPositions, splitTokens, type Layout } from './layout.ts';
 import { planJobs } from './load.ts';
@@ -28,6 +29,7 @@ export function createWasmBackend(options: WasmOptions): Backend & { readonly bu
   const build = chooseBuild(options.kernels);
   return {
     build,
+    measure: (plan) => planLayout(plan, options.threads, build.name, options.arenaBytes).memory,
     async load(plan, progress) {
       refuseUnsupported(plan);
       const layout = planLayout(plan, options.threads, build.name, options.arenaBytes);
@@ -70,7 +72,13 @@ function refuseUnsupported(plan: BackendPlan): void {
   const refuse = (what: string): never => {
     throw new ApiError('not_implemented', `the WASM backend has no ${what}`, { code: 'unsupported_model' });
   };
-  if (plan.kvCache === 'q8_0') refuse('q8_0 KV cache; use f16 or f32');
+  const { dims } = cacheTypes[plan.kvCache];
+  for (const { layer, headDim } of plan.kvLayers) {
+    if (headDim % dims === 0) continue;
+    refuse(
+      `${plan.kvCache} cache for heads of ${headDim} (layer ${layer}): it needs a multiple of ${dims}; use f16 or f32`,
+    );
+  }
   for (const op of plan.program.ops) {
     if (op.op === 'attention' && !op.causal) refuse('attention without causal mask');
     if (op.op === 'attention' && op.spans) refuse('bidirectional media spans');

@@ -66,13 +66,16 @@ const formats: Partial<Record<DType, MatrixFormat>> = {
   TQ2_0: { opcode: 57, range: 'small', unpackedBytes: 320 },
 };
 
+/** Types of matrices that the kernels compute. */
+export const kernelTypes = Object.keys(formats) as readonly DType[];
+
 export function matrixFormat(dtype: DType, name: string): MatrixFormat {
   const format = formats[dtype];
   if (format === undefined) {
     throw new ApiError(
       'not_implemented',
       `tensor ${name} is stored as ${dtype}, which the WASM kernels do not compute; ` +
-        `they compute ${Object.keys(formats).join(', ')}. Use such a file, or --device reference (slow).`,
+        `they compute ${kernelTypes.join(', ')}. Use such a file, or --device reference (slow).`,
       { code: 'unsupported_dtype' },
     );
   }

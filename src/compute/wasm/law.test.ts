@@ -28,11 +28,11 @@ const smallArena = 4.75 * 2 ** 20;
 const random = generator(7);
 const texts = Array.from({ length: sequences }, () => Array.from({ length }, () => random() % 1000));
 
-function load(options: Partial<WasmOptions>, kvCache: 'f32' | 'f16'): Promise<Executor> {
+function load(options: Partial<WasmOptions>, kvCache: BackendPlan['kvCache']): Promise<Executor> {
   return createWasmBackend({ threads: 2, kernels: 'auto', ...options }).load(planOf(model, kvCache), () => undefined);
 }
 
-function planOf(model: Model, kvCache: 'f32' | 'f16') {
+function planOf(model: Model, kvCache: BackendPlan['kvCache']) {
   return {
     weights: model.weights,
     program: model.program,
@@ -73,7 +73,7 @@ function same(a: Uint32Array, b: Uint32Array): boolean {
   return a.length === b.length && a.every((bits, i) => bits === b[i]);
 }
 
-for (const kvCache of ['f32', 'f16'] as const) {
+for (const kvCache of ['f32', 'f16', 'q8_0'] as const) {
   void t.test(`logits with ${kvCache} cache`, async (t) => {
     // Alone, one token at a time, on one thread, in one arena.
     const alone = await load({ threads: 1 }, kvCache);
@@ -173,6 +173,13 @@ void t.test('a model in several arenas keeps each layer whole', async (t) => {
   t.ok(executor.memory.weightBytes < one.memory.weightBytes + 2 ** 18, 'matrices are there once');
   await executor.close();
   await one.close();
+});
+
+void t.test('an f16 cache takes half of the memory, a q8_0 cache 34 bytes where f32 takes 128', async (t) => {
+  const bytes = (kvCache: BackendPlan['kvCache']): number =>
+    planLayout(planOf(model, kvCache), 1, 'strict').memory.kvCacheBytes;
+  t.equal(bytes('f16') / bytes('f32'), 1 / 2);
+  t.equal(bytes('q8_0') / bytes('f32'), 34 / 128);
 });
 
 void t.test('what does not fit an arena is refused before anything is read', async (t) => {

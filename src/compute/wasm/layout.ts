@@ -5,6 +5,7 @@ import { ApiError, invariant } from '../../core/errors.ts';
 import { blockTokens, type BackendPlan, type MemoryPlan, type Op, type WeightId } from '../backend.ts';
 import { ArenaPlan, arenaLimit, maxRecords } from './arena.ts';
 import type { KernelBuild } from './builds.ts';
+import { cacheBytes } from './cache.ts';
 import { filePanelBytes, matrixFormat, panelBytes, panelCount } from './formats.ts';
 import { recordBytes } from './records.ts';
 import { planScratch, type ScratchPlan } from './scratch.ts';
@@ -82,9 +83,10 @@ export function planLayout(
   const activations = common.reserve(Math.max(scratch.bytes, threads * stagingBytes));
   const fixedBytes = common.bytes;
 
-  const elementBytes = plan.kvCache === 'f32' ? 4 : 2;
-  const cacheBytes = new Map(
-    plan.kvLayers.map((kv) => [kv.layer, plan.kvBlocks * blockTokens * kv.kvHeads * kv.headDim * elementBytes]),
+  const keyBytes = new Map(
+    plan.kvLayers.map(({ layer, kvHeads, headDim }) => {
+      return [layer, cacheBytes(plan.kvCache, plan.kvBlocks * blockTokens * kvHeads * headDim)];
+    }),
   );
   const users = vectorUsers(plan);
   const arenas: ArenaPlan[] = [];
@@ -112,7 +114,7 @@ export function planLayout(
     );
     const vectors = [...(users.get(layer) ?? [])];
     const used = new Set(matrices.flatMap(([, { dtype, name }]) => matrixFormat(dtype, name).table ?? []));
-    const cache = cacheBytes.get(layer) ?? 0;
+    const cache = keyBytes.get(layer) ?? 0;
     const needed =
       matrices.reduce((sum, [, w]) => sum + panelCount(w.rows) * panelBytes(w.dtype, w.cols) + 64, 0) +
       vectors.reduce((sum, id) => sum + vectorBytes(plan, id) + 64, 0) +
@@ -123,7 +125,7 @@ export function planLayout(
       if (fixedBytes + needed > arenaBytes) {
         throw new ApiError(
           'invalid_request',
-          `layer ${layer} needs ${(needed / 2 ** 30).toFixed(1)} GiB and does not fit one arena (4 GiB); use a smaller --ctx`,
+          `layer ${layer} needs ${(needed / 2 ** 30).toFixed(1)} GiB and does not fit one arena (4 GiB)\nuse a shorter context (--ctx), or a cache of half the size (--kv-cache f16)`,
           { code: 'insufficient_memory' },
         );
       }

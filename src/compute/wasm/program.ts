@@ -4,6 +4,7 @@
 import { invariant } from '../../core/errors.ts';
 import type { BackendPlan, BufferId, Op, WeightId } from '../backend.ts';
 import type { KernelBuild } from './builds.ts';
+import { cacheTypes } from './cache.ts';
 import { matrixFormat, panelBytes, panelCount, quantForm } from './formats.ts';
 import { placeOf, type Layout } from './layout.ts';
 import { items, opcodes, real, type RecordWords } from './records.ts';
@@ -210,7 +211,7 @@ class Encoder {
           headDim,
           keys,
           values,
-          this.#elementBytes,
+          cacheTypes[this.#plan.kvCache].code,
         ]);
         return undefined;
       }
@@ -230,7 +231,7 @@ class Encoder {
           op.window,
           real(op.softcap),
           op.sinks === undefined ? 0 : this.#pointer(op.sinks),
-          this.#elementBytes,
+          cacheTypes[this.#plan.kvCache].code,
           this.#layout.partials,
         ];
         this.#emit(opcodes.attention, { kind: items.packs, factor: op.heads / op.kvHeads, chunk: 1 }, operands);
@@ -289,10 +290,6 @@ class Encoder {
       this.#stride(op.out),
       this.#pointer(op.bias),
     ]);
-  }
-
-  get #elementBytes(): number {
-    return this.#plan.kvCache === 'f32' ? 4 : 2;
   }
 
   #cache(layer: number): { keys: number; values: number } {
