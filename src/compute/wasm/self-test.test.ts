@@ -25,6 +25,7 @@ function slipping(at: number, by: number, count: number): Backend {
       const executor = await reference.load(plan, progress);
       return {
         build: 'slipping',
+        numerics: 'slipping',
         memory: executor.memory,
         close: () => executor.close(),
         async forward(batch) {
