@@ -39,10 +39,11 @@ function overview(flags: Flags, intro: readonly string[], width: number): string
   return [...intro, '', ...rows, '', ...flow(more, ' · ', 2, width)];
 }
 
-/** `-p, --port N (1234)` */
+/** `-p, --port N (1234)`, `--api-key KEY [TRAMONTANE_API_KEY]`: secrets do not belong on command lines. */
 function title(flag: Flag<unknown>): string {
   // A switch that is on is there to be turned off.
   if (flag.value === undefined && flag.fallback() === true) return `--no-${flag.name}`;
+  if (flag.isSecret === true) return `${call(flag)} [${environmentNames(flag)[0]}]`;
   const value = defaultOf(flag);
   return call(flag) + (value !== undefined && value.length <= 12 ? ` (${value})` : '');
 }

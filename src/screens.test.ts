@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { projectRoot } from './testing/fixtures.ts';
+import { startServer } from './testing/server-process.ts';
 import { runInTerminal, type TerminalRun } from './testing/pseudo-terminal.ts';
 
 const escape = String.fromCharCode(27);
@@ -70,6 +71,14 @@ void t.test('without a terminal: the same screen, letters only, on the error out
   t.equal(stdout, '');
   t.notOk(stderr.includes(escape));
   checkScreen(t, screenOf(stderr), 80);
+});
+
+void t.test('with a log for machines every line is one', async (t) => {
+  const { log, process: child, exit } = await startServer(t);
+  child.kill('SIGTERM');
+  await exit;
+  t.ok(log.length > 3);
+  for (const line of log) t.match(line, { level: String, ts: String, msg: String });
 });
 
 void t.test('what is wrong is red on a terminal, and only there', async (t) => {

@@ -5,7 +5,7 @@ import type { Config } from '../config.ts';
 import type { Check } from './check.ts';
 import { checkEngine } from './engine.ts';
 import { checkModel } from './model.ts';
-import { checkPort, checkTransport } from './network.ts';
+import { checkKeys, checkPort, checkTransport } from './network.ts';
 
 export interface Diagnosis {
   readonly version: string;
@@ -18,7 +18,13 @@ export interface Diagnosis {
 }
 
 export async function diagnose(config: Config, version: string): Promise<Diagnosis> {
-  const parts = await Promise.all([checkEngine(config), checkModel(config), checkPort(config), checkTransport(config)]);
+  const parts = await Promise.all([
+    checkEngine(config),
+    checkModel(config),
+    checkPort(config),
+    checkTransport(config),
+    checkKeys(config),
+  ]);
   const checks = parts.flat();
   const failures = checks.filter(({ status }) => status === 'fail');
   return {

@@ -57,7 +57,7 @@ function gain(node: string): string {
   if (Number.parseInt(node, 10) >= 24) return '';
   if (hasVnni === false) return ' (a newer one would not be faster on this CPU)';
   const where = hasVnni === true ? 'this CPU' : 'a CPU with AVX-VNNI';
-  return ` (24 or newer runs the fast int8 kernels of ${where}; npm run build:runtime fetches one for the engine)`;
+  return ` (24 or newer runs the fast int8 kernels of ${where}: npm run build:runtime, or --engine-runtime PATH)`;
 }
 
 /** Linux on x86 tells. */
