@@ -44,8 +44,10 @@ const listenSlowly: Behaviour = async (world) => {
   const { key, body } = streamed(world);
   const { random, client } = world;
   const ms = 100 + random.below(1500);
+  let left = 3;
   const onPiece = (_: number, socket: Socket): void => {
-    if (random.below(8) > 0 || socket.isPaused()) return;
+    if (left === 0 || random.below(8) > 0 || socket.isPaused()) return;
+    left--;
     socket.pause();
     setTimeout(() => socket.resume(), ms);
   };

@@ -17,7 +17,7 @@ export interface OwnServer {
   readonly stop: () => Promise<Exit>;
 }
 
-/** Ready when this resolves. Throws with the last words of a server that does not get so far. */
+/** Ready when this resolves. Throws with the first words of a server that does not get so far. */
 export async function startOwnServer(args: readonly string[]): Promise<OwnServer> {
   const errors = new Map<string, number>();
   let words = '';
@@ -26,7 +26,8 @@ export async function startOwnServer(args: readonly string[]): Promise<OwnServer
     onReady = resolve;
   });
   const { process: child, exit } = spawnServer(args, ({ msg, level, url }) => {
-    words = msg;
+    // What is no JSON is for people: why it could not start.
+    if (words === '' && level === undefined) words = msg.trim();
     if (msg === 'ready') onReady(String(url));
     if (level === 'error') errors.set(msg, (errors.get(msg) ?? 0) + 1);
   });
