@@ -186,7 +186,7 @@ void t.test('metrics are exact after a known load', async (t) => {
   t.equal(s.value('vllm:num_requests_waiting', labels), 0);
   t.equal(s.value('vllm:kv_cache_usage_perc', labels), 0);
   t.equal(s.value('vllm:gpu_cache_usage_perc', labels), 0);
-  t.equal(s.value('vllm:cache_config_info', { ...labels, block_size: '64', num_gpu_blocks: '64' }), 1);
+  t.equal(s.value('vllm:cache_config_info', { ...labels, block_size: '64', num_gpu_blocks: '128' }), 1);
   t.equal(s.value('vllm:prompt_tokens_total', labels), usage.prompt);
   t.equal(s.value('vllm:generation_tokens_total', labels), usage.completion);
   t.equal(s.value('vllm:request_success_total', { finished_reason: 'stop' }), 2);
