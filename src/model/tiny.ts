@@ -62,14 +62,14 @@ export const tinyQwen3: TinyModel = {
 /** Same model, same bytes. */
 export async function writeTinyModel(path: string, model: TinyModel): Promise<void> {
   const values = tinyTensors(model);
-  const content: GgufContent = { metadata: metadataOf(model), tensors: [...values.keys()] };
+  const content: GgufContent = { metadata: tinyMetadata(model), tensors: [...values.keys()] };
   await writeGguf(path, content, (tensor) => {
     const [, made] = [...values].find(([{ name }]) => name === tensor.name) ?? [undefined, new Float32Array()];
     return [quantize(tensor.dtype as WritableDType, made)];
   });
 }
 
-function metadataOf(model: TinyModel): Readonly<Record<string, GgufValue>> {
+export function tinyMetadata(model: TinyModel): Readonly<Record<string, GgufValue>> {
   const u32 = (value: number): GgufValue => ({ type: 'u32', value });
   const keys: Readonly<Record<string, GgufValue>> = {
     vocab_size: u32(model.vocabularySize),
