@@ -18,7 +18,7 @@ import { projectRoot } from '../testing/fixtures.ts';
 import { openCheckpoint } from '../weights/gguf.ts';
 import { writeGguf } from '../weights/gguf-writer.ts';
 import { Engine } from './engine.ts';
-import type { KvCacheType, SubmitOptions } from './messages.ts';
+import type { EngineStats, KvCacheType, SubmitOptions } from './messages.ts';
 import { planBackend } from './plan.ts';
 import { runModel } from './runner.ts';
 
@@ -65,7 +65,7 @@ for (const [index, [path, kvCache]] of subjects.entries()) {
           const mixed = shuffled(requests, next).slice(0, 6);
           // The second time, the cache is warm.
           const rounds = [mixed, shuffled(mixed, next)];
-          const { outcomes, preemptions, prefixHits } = await run(executor, model, shape, rounds);
+          const { outcomes, stats } = await run(executor, model, shape, rounds);
           for (const [round, its] of rounds.entries()) {
             for (const [i, request] of its.entries()) {
               const expected = alone[requests.indexOf(request)];
@@ -76,8 +76,9 @@ for (const [index, [path, kvCache]] of subjects.entries()) {
               );
             }
           }
-          totals.preemptions += preemptions;
-          totals.prefixHits += prefixHits;
+          t.equal(stats.blocksUsed, 0, 'the pool is left as it began');
+          totals.preemptions += stats.preemptions;
+          totals.prefixHits += stats.prefixHits;
         }
       });
     }
@@ -127,7 +128,7 @@ async function run(
   model: Model,
   { sequences, chunk, kvBlocks, isCached }: Shape,
   rounds: readonly (readonly SubmitOptions[])[],
-): Promise<{ readonly outcomes: readonly Outcome[][]; readonly preemptions: number; readonly prefixHits: number }> {
+): Promise<{ readonly outcomes: readonly Outcome[][]; readonly stats: EngineStats }> {
   const said = new Map<string, Outcome>();
   const note = (id: string): Outcome => {
     const outcome = said.get(id) ?? { tokens: [], bits: [] };
@@ -162,15 +163,13 @@ async function run(
     while (!engine.isIdle) await engine.step();
     round++;
   }
-  const { preemptions, prefixHits, blocksUsed } = engine.stats;
-  t.equal(blocksUsed, 0, 'the pool is left as it began');
   const outcomes = rounds.map((requests, number) =>
     requests.map(({ sampling, choices = 1 }) => {
       const all = Array.from({ length: choices }, (_, choice) => note(`${number} ${sampling.seed} ${choice}`));
       return { tokens: all.flatMap(({ tokens }) => tokens), bits: all.flatMap(({ bits }) => bits) };
     }),
   );
-  return { outcomes, preemptions, prefixHits };
+  return { outcomes, stats: engine.stats };
 }
 
 async function withExecutor<T>(
