@@ -1,6 +1,7 @@
 // `npm run bench -- COMMAND`: numbers, measured side by side where there is a peer. Never part of the tests: machines are noisy.
 
 import { UsageError } from './arguments.ts';
+import { benchCompare } from './compare/compare.ts';
 import { benchEngine } from './engine.ts';
 import { benchHttp } from './http.ts';
 import { benchKernels } from './kernels.ts';
@@ -14,6 +15,15 @@ interface Command {
 }
 
 const commands: Record<string, Command> = {
+  compare: {
+    usage:
+      'compare --model PATH [--threads N] [--prompt 512] [--gen 64] [--rounds 3] [--only llama.cpp,node-llama-cpp,wllama] ' +
+      '[--kernels auto] [--engine-runtime auto|system|bundled|PATH] [--json]',
+    what:
+      'us and, where present, llama-bench (LLAMA_BENCH), node-llama-cpp (NODE_LLAMA_CPP) and wllama (WLLAMA, CHROMIUM): taking turns, with ' +
+      'the same file and threads',
+    run: benchCompare,
+  },
   engine: {
     usage:
       'engine --model PATH [--threads N] [--prompt 512] [--gen 64] [--depth 0] [--kv-cache f32|f16|q8_0] [--kernels auto] ' +

@@ -23,7 +23,7 @@ const help = `Checks any server that claims to speak the OpenAI API. It talks HT
 
   --base-url URL   where an SDK would be pointed, as http://localhost:1234/v1
   --model NAME     the model to ask; left out: the first that GET /models lists
-  --api-key KEY    sent as a Bearer token
+  --api-key KEY    sent as a Bearer token; checks of keys are skipped without one
   --only PATH      only the cases at or below PATH, as chat or chat/stream/done-last (may be repeated)
   --strict         SHOULD counts like MUST
   --json           one JSON object per line on stdout; the summary line goes to stderr
@@ -70,7 +70,12 @@ async function carryOut(args: readonly string[], { out, err, colour }: Terminal)
     timeoutMs: seconds(options.timeout) * 1000,
   });
   const model = options.model ?? (needsServer ? await firstModel(client) : 'MODEL');
-  const { cases, schemas } = loadCases(casesFolder(), { model, 'model-in-path': encodeURIComponent(model) });
+  const { cases, schemas } = loadCases(casesFolder(), {
+    model,
+    'model-in-path': encodeURIComponent(model),
+    // Cases that name it are skipped without one.
+    'api-key': options['api-key'] ?? '',
+  });
   const chosen = select(cases, options.only);
   if (chosen.length === 0) throw new UsageError(`no case at or below ${options.only.join(', ')}; --list shows all`);
   if (options.list || options['dry-run']) {

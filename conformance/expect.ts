@@ -17,6 +17,8 @@ export interface Expectation {
   readonly at?: Readonly<Record<string, AnySchema>> | undefined;
   /** Path -> the paths whose numbers add up to it. */
   readonly sums?: Readonly<Record<string, readonly string[]>> | undefined;
+  /** Case-sensitive regular expressions that lines of the body match. */
+  readonly text?: readonly string[] | undefined;
   readonly stream?: StreamExpectation | undefined;
   /** At least one of these holds, beside everything else. */
   readonly anyOf?: readonly (Expectation & { readonly meaning: string })[] | undefined;
@@ -64,6 +66,7 @@ export function check(expected: Expectation, answer: Answer, schemas: Schemas): 
     ...checkStatus(expected.status, answer),
     ...checkHeaders(expected.headers ?? {}, answer),
     ...checkBody(expected, answer, schemas),
+    ...checkText(expected.text ?? [], answer),
     ...checkStream(expected.stream, answer, schemas),
   ];
   if (expected.anyOf === undefined) return found;
@@ -104,6 +107,12 @@ function checkBody(expected: Expectation, answer: Answer, schemas: Schemas): str
     if (value !== sum) found.push(`${path} must be ${parts.join(' + ')} = ${values.join(' + ')}, is ${show(value)}`);
   }
   return found;
+}
+
+function checkText(expected: readonly string[], { text }: Answer): string[] {
+  return expected
+    .filter((pattern) => !new RegExp(pattern, 'm').test(text))
+    .map((pattern) => `no line of the body matches /${pattern}/`);
 }
 
 function checkStream(expected: StreamExpectation | undefined, answer: Answer, schemas: Schemas): string[] {

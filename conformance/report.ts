@@ -142,7 +142,8 @@ function printRequest(request: Request, client: Client, write: Write, paint: Pai
   const { head, pieces } = client.encode(request);
   const [line = '', ...fields] = head.trimEnd().split('\r\n').map(shorten);
   write(`  ${line}\n`);
-  for (const field of fields) write(paint.dim(`  ${field.replace(/^(authorization: Bearer ).*/i, '$1...')}\n`));
+  for (const field of fields)
+    write(paint.dim(`  ${field.replace(/^(authorization: bearer |x-api-key: ).*/i, '$1...')}\n`));
   const body = Buffer.concat(pieces).toString('utf8');
   if (body !== '') write(`  ${printable(shorten(body))}\n`);
 }

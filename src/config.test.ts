@@ -94,6 +94,22 @@ void t.test('what is wrong is said, with what would be right', async (t) => {
   for (const [given, message] of cases) t.throws(() => command(given), { name: 'UsageError', message });
 });
 
+void t.test('many users at once: places, tokens of a pass, the prefix cache, the watchdog', async (t) => {
+  const { maxSequences, maxBatchTokens, prefixCache, watchdogMs } = config({});
+  t.same([maxSequences, maxBatchTokens, prefixCache, watchdogMs], [32, 512, true, 120_000]);
+  t.match(
+    config({ args: ['--max-seqs', '8', '--max-batched-tokens', '8', '--prefix-cache', 'off', '--watchdog', '0'] }),
+    {
+      maxSequences: 8,
+      maxBatchTokens: 8,
+      prefixCache: false,
+      watchdogMs: 0,
+    },
+  );
+  t.throws(() => config({ args: ['--max-batched-tokens', '31'] }), { message: /31 and --max-seqs 32/ });
+  t.throws(() => config({ args: ['--prefix-cache', 'yes'] }), { message: /one of on, off/ });
+});
+
 void t.test('the cache has one of three types', async (t) => {
   for (const type of ['f32', 'f16', 'q8_0'] as const) t.equal(config({ args: ['--kv-cache', type] }).kvCache, type);
   t.throws(() => command({ args: ['--kv-cache', 'f8'] }), { message: /one of f32, f16, q8_0 is wanted$/ });

@@ -22,7 +22,12 @@ export interface Config {
   /** Path of a Node, `system` or `auto`. */
   readonly engineRuntime: string;
   readonly threads: number;
+  readonly maxSequences: number;
+  readonly maxBatchTokens: number;
   readonly maxWaiting: number;
+  readonly prefixCache: boolean;
+  /** 0: off. */
+  readonly watchdogMs: number;
   readonly host: string;
   readonly port: number;
   readonly transport: TransportChoice;
@@ -84,6 +89,12 @@ export function readCommand({ args, env, version, columns }: Invocation): Comman
   const config = Object.fromEntries(rows.map(([key, flag]) => [key, readFlag(flag, values, env)]));
   if ((env['NO_COLOR'] ?? '') !== '' && !values.has('color')) config['color'] = false;
   const frozen = Object.freeze(config) as unknown as Config;
+  const { maxSequences, maxBatchTokens } = frozen;
+  if (maxBatchTokens < maxSequences) {
+    throw new UsageError(
+      `--max-batched-tokens is ${maxBatchTokens} and --max-seqs ${maxSequences}: each sequence needs a token of every pass`,
+    );
+  }
   const wantsJson = readFlag(json, values, env) as boolean;
   if (command === 'doctor') return { type: 'doctor', config: frozen, json: wantsJson };
   if (values.has('json'))
@@ -204,6 +215,22 @@ const flags: { readonly [K in keyof Config]: Flag<Config[K]> } = {
     fallback: physicalCores,
     fallbackText: 'physical cores',
   },
+  maxSequences: {
+    name: 'max-seqs',
+    group: 'Engine',
+    value: 'N',
+    text: 'sequences that are computed together; also the largest n of a request',
+    parse: integer(1, 1024),
+    fallback: () => 32,
+  },
+  maxBatchTokens: {
+    name: 'max-batched-tokens',
+    group: 'Engine',
+    value: 'N',
+    text: 'most tokens of one forward pass; long prompts are read in pieces, smaller ones while others are being answered',
+    parse: integer(1, 65_536),
+    fallback: () => 512,
+  },
   maxWaiting: {
     name: 'max-waiting',
     group: 'Engine',
@@ -211,6 +238,24 @@ const flags: { readonly [K in keyof Config]: Flag<Config[K]> } = {
     text: 'requests that may wait for their turn; further ones get 429',
     parse: integer(0, 100_000),
     fallback: () => 256,
+  },
+  prefixCache: {
+    name: 'prefix-cache',
+    group: 'Engine',
+    value: 'MODE',
+    text: 'on, or off: whether a prompt that begins like an earlier one of the same key takes over what was computed for that',
+    parse: (text) => oneOf(['on', 'off'])(text) === 'on',
+    fallback: () => true,
+    fallbackText: 'on',
+  },
+  watchdogMs: {
+    name: 'watchdog',
+    group: 'Engine',
+    value: 'SECONDS',
+    text: 'start an engine again that has work and ends no forward pass for so long; 0 never does',
+    parse: (text) => integer(0, 86_400)(text) * 1000,
+    fallback: () => 120_000,
+    fallbackText: '120',
   },
   host: {
     name: 'host',

@@ -1,5 +1,5 @@
-// Our own checker against our own server, with the bundled model, on both transports: every case,
-// promises of ours included.
+// Our own checker against our own server, with the bundled model, on both transports, without keys and with one: every case, promises
+// of ours included.
 
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
@@ -22,11 +22,17 @@ const exceptions = {
 /** Cases that must have passed for the run to mean anything. */
 const enough = 100;
 
-for (const transport of ['uws', 'http'] as const) {
-  const skip = transport === 'uws' && uws.module === undefined ? uws.reason : false;
-  void t.test(`conformance on ${transport}`, { skip }, async (t) => {
-    const server = await startServer(t, ['--transport', transport]);
-    const args = ['--base-url', `${server.url}/v1`, '--model', 'default', '--strict', '--json'];
+/** One transport without keys, the other with one: keys are looked at above both. */
+const variants = [
+  { transport: uws.module === undefined ? 'http' : 'uws', key: undefined },
+  { transport: 'http', key: 'sk-conformance' },
+] as const;
+
+for (const { transport, key } of variants) {
+  void t.test(`conformance on ${transport}, ${key === undefined ? 'without keys' : 'with a key'}`, async (t) => {
+    const keyArgs = key === undefined ? [] : ['--api-key', key];
+    const server = await startServer(t, ['--transport', transport, ...keyArgs]);
+    const args = ['--base-url', `${server.url}/v1`, '--model', 'default', '--strict', '--json', ...keyArgs];
     const { output, exit } = await run(args);
     const lines = output.split('\n').filter((line) => line.startsWith('{'));
     const verdicts = lines.map((line) => JSON.parse(line) as Readonly<Record<string, unknown>>);

@@ -96,6 +96,55 @@ overEach('a server with the bundled model', async (t, start) => {
     t.equal(together.system_fingerprint, alone.system_fingerprint);
   });
 
+  await t.test('n: several answers, of which the first is the one that one would be', async (t) => {
+    const body = ask('Tell me about Vienna and the sea', { temperature: 2, seed: 42, max_tokens: 24 });
+    const one = await client.chat.completions.create(body);
+    const three = await client.chat.completions.create({ ...body, n: 3 });
+    t.same(
+      three.choices.map(({ index }) => index),
+      [0, 1, 2],
+    );
+    t.same(three.choices[0], one.choices[0]);
+    t.equal(new Set(three.choices.map(({ message }) => message.content)).size, 3);
+    t.equal(three.usage?.prompt_tokens, one.usage?.prompt_tokens);
+    const texts = ['', '', ''];
+    const finished: number[] = [];
+    let usage: unknown;
+    const stream = await client.chat.completions.create({
+      ...body,
+      n: 3,
+      stream: true,
+      stream_options: { include_usage: true },
+    });
+    for await (const chunk of stream) {
+      ({ usage } = chunk);
+      for (const { index, delta, finish_reason } of chunk.choices) {
+        texts[index] += delta.content ?? '';
+        if (finish_reason !== null) finished.push(index);
+      }
+    }
+    t.same(
+      texts,
+      three.choices.map(({ message }) => message.content),
+    );
+    t.same(new Set(finished), new Set([0, 1, 2]));
+    t.equal(finished.length, 3, 'one finish each');
+    t.match(usage, { completion_tokens: three.usage?.completion_tokens });
+    const many = client.chat.completions.create({ ...body, n: 33 });
+    await t.rejects(many, { status: 400, param: 'n', code: 'too_many_choices', message: /33.*32.*--max-seqs/ });
+  });
+
+  await t.test('a prompt that was read before is counted as cached, and answered alike', async (t) => {
+    const body = ask(`repeat: ${'quiet blue lamp '.repeat(20)}`, { max_tokens: 8 });
+    const cold = await client.chat.completions.create(body);
+    t.equal(cold.usage?.prompt_tokens_details?.cached_tokens, 0);
+    const warm = await client.chat.completions.create(body);
+    const whole = Math.floor((Number(cold.usage?.prompt_tokens) - 1) / 64) * 64;
+    t.ok(whole >= 64, 'the prompt fills a block');
+    t.equal(warm.usage?.prompt_tokens_details?.cached_tokens, whole);
+    t.same(warm.choices, cold.choices);
+  });
+
   await t.test('names of models', async (t) => {
     const ids = (await client.models.list()).data.map(({ id }) => id);
     t.same(ids, ['default', model, 'tiny']);
@@ -136,7 +185,11 @@ overEach('a server with the bundled model', async (t, start) => {
     });
 
     t.match(await failure(create(ask('Hi', { temperature: 3 }))), { status: 400, param: 'temperature' });
-    t.match(await failure(create(ask('Hi', { n: 2 }))), { status: 400, code: 'unsupported_parameter', param: 'n' });
+    t.match(await failure(create(ask('Hi', { logprobs: true }))), {
+      status: 400,
+      code: 'unsupported_parameter',
+      param: 'logprobs',
+    });
     t.match(await failure(create(ask('Hi', { max_tokens: 1, max_completion_tokens: 2 }))), { status: 400 });
   });
 

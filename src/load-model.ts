@@ -55,7 +55,8 @@ export interface LoadModelOptions {
 
 export function loadModel({ onProgress, meter, ...options }: LoadModelOptions): LoadingModel {
   const entry = fileURLToPath(new URL('./engine/host.js', import.meta.url));
-  const engine = createEngineClient({ entry, log: options.log, onProgress, meter });
+  const restart = { stuckMs: options.config.watchdogMs };
+  const engine = createEngineClient({ entry, log: options.log, restart, onProgress, meter });
   const load = async (): Promise<LoadedParts> => {
     const [checkpoint, runtime] = await Promise.all([openCheckpoint(options.path), chooseRuntime(options)]);
     return await start(engine, checkpoint, runtime, options);
@@ -82,8 +83,10 @@ async function start(
     threads: config.threads,
     contextLength: config.contextLength,
     kvCache: config.kvCache,
+    maxSequences: config.maxSequences,
+    maxBatchTokens: config.maxBatchTokens,
     maxWaiting: config.maxWaiting,
-    ...batching,
+    prefixCache: config.prefixCache,
   };
   const info = await engine.start(options, runtime.execPath);
   const { contextLength, trainedContextLength, fingerprint } = info;
@@ -121,9 +124,6 @@ async function chooseRuntime({
     exitCode: exitCodes.notFound,
   });
 }
-
-/** Sequences that run together, and the tokens of one forward pass: enough for a person with several clients on one machine. */
-export const batching = { maxSequences: 16, maxBatchTokens: 512 };
 
 /** A piece has one character for each byte, or for each character, of its text. */
 function longestOf(vocabulary: Vocabulary): number {

@@ -4,8 +4,8 @@
 export const counters = {
   prompt_tokens_total: 'Prompt tokens processed, those that a cache answered included.',
   generation_tokens_total: 'Tokens generated.',
-  prefix_cache_queries_total: 'Prompt tokens looked up in a prefix cache. There is none yet: 0.',
-  prefix_cache_hits_total: 'Prompt tokens that a prefix cache answered. There is none yet: 0.',
+  prefix_cache_queries_total: 'Prompt tokens looked up in the prefix cache.',
+  prefix_cache_hits_total: 'Prompt tokens that the prefix cache answered.',
   num_preemptions_total: 'How often a sequence lost its cache blocks to another and was computed again.',
 } as const;
 

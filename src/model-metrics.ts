@@ -37,7 +37,7 @@ export class ModelMetrics implements EngineMeter {
   #sizes: Record<SizeName, Histogram> | undefined;
   #engine: WatchedEngine | undefined;
   /** Of the running process. */
-  #preemptions = 0;
+  #told = { preemptions: 0, prefixQueries: 0, prefixHits: 0 };
 
   constructor(model: string, { prefix, legacy }: MetricsNaming) {
     this.#name = (name) => (prefix === 'vllm' ? `vllm:${name}` : `tramontane_${name}`);
@@ -114,10 +114,13 @@ export class ModelMetrics implements EngineMeter {
     this.#passTokens.observe(tokens);
   }
 
-  stats({ preemptions }: EngineStats): void {
+  stats({ preemptions, prefixQueries, prefixHits }: EngineStats): void {
+    const told = this.#told;
+    this.#told = { preemptions, prefixQueries, prefixHits };
     // A new process counts from zero.
-    this.#counters.num_preemptions_total.inc(Math.max(0, preemptions - this.#preemptions));
-    this.#preemptions = preemptions;
+    this.#counters.num_preemptions_total.inc(Math.max(0, preemptions - told.preemptions));
+    this.#counters.prefix_cache_queries_total.inc(Math.max(0, prefixQueries - told.prefixQueries));
+    this.#counters.prefix_cache_hits_total.inc(Math.max(0, prefixHits - told.prefixHits));
   }
 
   #makeGauges(): void {

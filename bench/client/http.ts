@@ -63,13 +63,13 @@ export class HttpClient {
     const { signal } = request;
     signal?.throwIfAborted();
     const kept = this.#kept();
-    if (kept === undefined) return await this.#sendOver(await this.#connect(), request);
+    if (kept === undefined) return await this.#sendOver(await this.connect(), request);
     try {
       return await this.#sendOver(kept, request);
     } catch (error) {
       // The server closed it in the moment we took it.
       if (!(error instanceof UnusedError)) throw error;
-      return await this.#sendOver(await this.#connect(), request);
+      return await this.#sendOver(await this.connect(), request);
     }
   }
 
@@ -78,7 +78,7 @@ export class HttpClient {
     const drop = (): void => void socket.destroy();
     signal?.addEventListener('abort', drop);
     try {
-      const { answer, isReusable } = await exchange(socket, request, this.#encode(request), this.#options.timeoutMs);
+      const { answer, isReusable } = await exchange(socket, request, this.encode(request), this.#options.timeoutMs);
       if (isReusable) this.#keep(socket);
       else socket.destroy();
       return answer;
@@ -112,7 +112,8 @@ export class HttpClient {
     this.#idle.push(socket);
   }
 
-  async #connect(): Promise<Socket> {
+  /** A connection of its own, for whoever knows better what to send. Throws `ExchangeError`. */
+  async connect(): Promise<Socket> {
     const { hostname, port, protocol } = this.baseUrl;
     const host = hostname.replace(/^\[(.*)\]$/, '$1');
     const isSecure = protocol === 'https:';
@@ -126,7 +127,8 @@ export class HttpClient {
     });
   }
 
-  #encode({ method, path, body }: Request): string {
+  /** The bytes of a request. */
+  encode({ method, path, body }: Request): string {
     const target = path.startsWith('/') ? path : `${this.#apiPath}/${path}`;
     const text = body === undefined ? '' : JSON.stringify(body);
     const { apiKey } = this.#options;

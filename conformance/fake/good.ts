@@ -25,19 +25,51 @@ export interface GoodOptions {
 export function goodServer({ apiKey }: GoodOptions = {}): FakeServer {
   let count = 0;
   const number = (): number => (count += 1);
+  const used: Used = { prompt: 0, completion: 0 };
   return {
     headersTooLarge: String(refuse({ status: 431, message: 'The headers are too large.' }).body),
     answer(request) {
       const common = { 'access-control-allow-origin': '*', 'x-request-id': `req-${number()}` };
-      const answer = route(request, apiKey, number);
+      const answer = request.path === '/metrics' ? metrics(used) : route(request, apiKey, number);
+      add(used, answer);
       return { ...answer, headers: { ...common, ...answer.headers } };
     },
   };
 }
 
+/** Tokens so far. */
+interface Used {
+  prompt: number;
+  completion: number;
+}
+
+/** What the usage of a whole answer says; streams of this server are not counted. */
+function add(used: Used, { body }: FakeAnswer): void {
+  const usage = typeof body === 'string' ? parse(body)?.['usage'] : undefined;
+  if (typeof usage !== 'object' || usage === null) return;
+  const { prompt_tokens: prompt, completion_tokens: completion } = usage as Record<string, number>;
+  used.prompt += prompt;
+  used.completion += completion;
+}
+
+function metrics({ prompt, completion }: Used): FakeAnswer {
+  const samples = {
+    'vllm:num_requests_running': 0,
+    'vllm:num_requests_waiting': 0,
+    'vllm:kv_cache_usage_perc': 0,
+    'vllm:cache_config_info{block_size="16",num_gpu_blocks="100"}': 1,
+    'vllm:prompt_tokens_total{model_name="words"}': prompt,
+    'vllm:generation_tokens_total{model_name="words"}': completion,
+  };
+  const body = Object.entries(samples).map(([series, value]) => `${series} ${value}\n`);
+  return { status: 200, headers: { 'content-type': 'text/plain; version=0.0.4' }, body: body.join('') };
+}
+
 const routes: Readonly<Record<string, string>> = {
   '/health': 'GET',
   '/ready': 'GET',
+  '/version': 'GET',
+  '/metrics': 'GET',
   '/openapi.json': 'GET',
   '/v1/models': 'GET',
   '/v1/chat/completions': 'POST',
@@ -76,14 +108,17 @@ function route(request: FakeRequest, apiKey: string | undefined, number: () => n
   if (expected === undefined) return refuse({ status: 404, message: `There is nothing at ${path}.` });
   if (method !== expected)
     return refuse({ status: 405, message: `${path} takes ${expected}.`, headers: { allow: expected } });
-  if (path.startsWith('/v1/') && apiKey !== undefined && headers['authorization'] !== `Bearer ${apiKey}`) {
-    return refuse({ status: 401, message: 'The key is wrong.', code: 'invalid_api_key' });
+  const sent = headers['authorization']?.replace(/^bearer /i, '') ?? headers['x-api-key'];
+  if (path.startsWith('/v1/') && apiKey !== undefined && sent !== apiKey) {
+    const challenge = { 'www-authenticate': 'Bearer' };
+    return refuse({ status: 401, message: 'The key is wrong.', code: 'invalid_api_key', headers: challenge });
   }
   const entry = { id: modelName, object: 'model', created, owned_by: 'fake' };
   const handler = handlers[path];
   if (handler !== undefined) return post(request, (body) => handler(body, number));
   if (path === '/v1/models') return json(200, { object: 'list', data: [entry] });
   if (path === '/openapi.json') return json(200, { openapi: '3.1.0', paths: { '/v1/chat/completions': { post: {} } } });
+  if (path === '/version') return json(200, { version: '1' });
   if (!isModel) return json(200, { status: 'ok' });
   return decodeURIComponent(path.slice('/v1/models/'.length)) === modelName ? json(200, entry) : refuse(unknownModel);
 }

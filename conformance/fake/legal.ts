@@ -58,9 +58,9 @@ export const legalServers: readonly LegalServer[] = [
     name: 'names the charset of JSON',
     make: () =>
       changeAnswer((answer) =>
-        isStream(answer)
-          ? undefined
-          : { ...answer, headers: { ...answer.headers, 'content-type': 'application/json; charset=utf-8' } },
+        answer.headers['content-type'] === 'application/json'
+          ? { ...answer, headers: { ...answer.headers, 'content-type': 'application/json; charset=utf-8' } }
+          : undefined,
       ),
   },
   {
@@ -92,7 +92,7 @@ export const legalServers: readonly LegalServer[] = [
     advice: true,
     make: () =>
       except(({ path }, { model, messages }) =>
-        /^\/(health|ready|openapi)/.test(path)
+        /^\/(health|ready|version|metrics|openapi)/.test(path)
           ? refusal(404, 'Not here.')
           : messages !== undefined && (model === undefined || model === 'default')
             ? refusal(

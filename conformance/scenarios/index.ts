@@ -2,7 +2,8 @@
 
 import { abortThenGood, declaredTooLarge, halfARequest, keepAlive, parallel, pipelined } from './connections.ts';
 import { foldEqualsObject, usageEqualsObject } from './fold.ts';
-import { seedsDiffer } from './sampling.ts';
+import { tokensCounted } from './metrics.ts';
+import { choicesDiffer, choicesUsage, seedsDiffer } from './sampling.ts';
 import type { Scenario } from './scene.ts';
 import { stopAbsent, stopBeginning } from './stop.ts';
 import {
@@ -17,6 +18,8 @@ import {
 
 export const scenarios: Readonly<Record<string, Scenario>> = {
   'abort-then-good': abortThenGood,
+  'choices-differ': choicesDiffer,
+  'choices-usage': choicesUsage,
   'count-equals-usage': countEqualsUsage,
   'declared-too-large': declaredTooLarge,
   'echo-prepends': echoPrepends,
@@ -33,5 +36,6 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
   'stop-absent': stopAbsent,
   'stop-beginning': stopBeginning,
   'template-continued': templateContinued,
+  'tokens-counted': tokensCounted,
   'usage-equals-object': usageEqualsObject,
 };

@@ -1,7 +1,8 @@
 // Requirements about chance: only what holds for every model that has a choice at all.
 
-import { show } from '../expect.ts';
-import { answerText, succeed } from './scene.ts';
+import type { Answer } from '../client.ts';
+import { show, valueAt } from '../expect.ts';
+import { answerText, Skip, succeed, usable } from './scene.ts';
 import type { Scene } from './scene.ts';
 
 /** Of several seeds at a high temperature, at least two give different texts. */
@@ -12,4 +13,27 @@ export async function seedsDiffer(scene: Scene): Promise<string[]> {
     if (texts.some((text) => text !== texts[0])) return [];
   }
   return [`six seeds at temperature 2 all give ${show(texts[0])}`];
+}
+
+/** The second to the last choice has a generator of its own. */
+export async function choicesDiffer(scene: Scene): Promise<string[]> {
+  const answer = await several(scene, { n: 6, seed: 1, temperature: 2 });
+  const texts = Array.from({ length: 6 }, (_, index) => valueAt(answer.json, `choices[${index}].message.content`));
+  if (texts.some((text) => text !== texts[0])) return [];
+  return [`six choices at temperature 2 are all ${show(texts[0])}`];
+}
+
+export async function choicesUsage(scene: Scene): Promise<string[]> {
+  const tokensOf = (answer: Answer): number => Number(valueAt(answer.json, 'usage.completion_tokens'));
+  const one = tokensOf(await succeed(scene));
+  const three = tokensOf(await several(scene, { n: 3 }));
+  return three === 3 * one ? [] : [`one choice has ${one} completion tokens, three have ${three}`];
+}
+
+/** Several choices may be refused aloud. */
+async function several(scene: Scene, fields: Readonly<Record<string, unknown>>): Promise<Answer> {
+  const answer = await scene.client.send(scene.request({ with: fields }));
+  if (answer.status === 400 && valueAt(answer.json, 'error.param') === 'n')
+    throw new Skip('several choices are refused aloud');
+  return usable(answer);
 }

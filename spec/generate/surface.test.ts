@@ -337,7 +337,7 @@ void t.test('what is honoured in this release is what the plan says', async (t) 
       .sort();
   t.strictSame(
     by('honoured'),
-    'max_completion_tokens max_tokens messages min_p model seed stop stream stream_options temperature top_k top_p'.split(
+    'max_completion_tokens max_tokens messages min_p model n seed stop stream stream_options temperature top_k top_p'.split(
       ' ',
     ),
   );
@@ -352,7 +352,7 @@ void t.test('what is honoured in this release is what the plan says', async (t) 
     Object.keys(text.fields)
       .filter((key) => text.fields[key].support === 'honoured')
       .sort(),
-    'echo max_completion_tokens max_tokens min_p model prompt seed stop stream stream_options temperature top_k top_p'.split(
+    'echo max_completion_tokens max_tokens min_p model n prompt seed stop stream stream_options temperature top_k top_p'.split(
       ' ',
     ),
   );
@@ -363,7 +363,7 @@ void t.test('what is honoured in this release is what the plan says', async (t) 
     { support: 'refused', accepts: [0], reason: /\.$/ },
     'notes of a shared schema',
   );
-  t.match(plan.fields['n'], { support: 'refused', accepts: [1], reason: /\.$/ });
+  t.match(plan.fields['logprobs'], { support: 'refused', accepts: [false], reason: /\.$/ });
   t.match(plan.fields['tool_choice'], { accepts: ['none', 'auto'] });
   t.match(plan.fields['response_format'], { accepts: [{ type: 'text' }] });
 });

@@ -10,15 +10,15 @@ export interface SamplingParams {
   readonly topK: number;
   /** Drop candidates below this fraction of the best; 0 is off. */
   readonly minP: number;
-  /** Seed of the counter-based generator of this choice. Same model, request and seed: same tokens. */
+  /** Of the counter-based generators of all choices: choice c draws from stream c of it. Same model, request and seed: same tokens. */
   readonly seed: number;
 }
 
 /**
- * The seed of one of several continuations of a request: `seed + index`, so that each is what a request for it alone gives with that
- * seed. Beyond 2^53, where neighbours cannot be told apart, the upper digits go.
+ * The seed of one of several prompts of a request: `seed + index`, so that each is answered as a request of its own with that seed
+ * is. Beyond 2^53, where neighbours cannot be told apart, the upper digits go.
  */
-export function seedOfChoice(seed: number, index: number): number {
+export function seedOfPrompt(seed: number, index: number): number {
   if (index === 0) return seed;
   return Number.isSafeInteger(seed + index) ? seed + index : (seed % 2 ** 52) + index;
 }

@@ -9,7 +9,7 @@ import type { Config } from '../config.ts';
 import { grouped, mebibytes } from '../core/units.ts';
 import { freeMemory } from '../engine/free-memory.ts';
 import { describeMemory, judgeMemory, totalOf } from '../engine/memory.ts';
-import { batching, bundledModel, modelName } from '../load-model.ts';
+import { bundledModel, modelName } from '../load-model.ts';
 import { buildModel } from '../model/model.ts';
 import { exitCodeOf, exitCodes, noSuchModel } from '../start-error.ts';
 import { createTokenizer } from '../tokenizer/gguf.ts';
@@ -58,10 +58,10 @@ function modelCheck(checkpoint: Checkpoint): Check {
 }
 
 function memoryCheck(checkpoint: Checkpoint, config: Config): Check {
-  const { contextLength: wanted, kvCache } = config;
+  const { contextLength: wanted, kvCache, maxSequences, maxBatchTokens } = config;
   const backend = backendOf(config);
   try {
-    const verdict = judgeMemory(checkpoint, backend, { ...batching, contextLength: wanted, kvCache });
+    const verdict = judgeMemory(checkpoint, backend, { maxSequences, maxBatchTokens, contextLength: wanted, kvCache });
     const { need, free, contextLength } = verdict;
     const facts = { ...free, ...need, contextLength };
     if (verdict.verdict === 'fits') {

@@ -6,6 +6,7 @@ import type { SubmitOptions } from './messages.ts';
 export interface AdmissionLimits {
   readonly contextLength: number;
   readonly vocabularySize: number;
+  readonly maxSequences: number;
 }
 
 /** Why this cannot be run, or `undefined`. */
@@ -48,8 +49,20 @@ function refusePrompt(ids: Int32Array, { contextLength, vocabularySize }: Admiss
   return undefined;
 }
 
-function refuseNumbers(options: SubmitOptions, { vocabularySize }: AdmissionLimits): Failure | undefined {
-  const { maxTokens, stopIds, deadlineMs, priority } = options;
+function refuseNumbers(options: SubmitOptions, { vocabularySize, maxSequences }: AdmissionLimits): Failure | undefined {
+  const { choices = 1, maxTokens, stopIds, deadlineMs, priority } = options;
+  if (!Number.isInteger(choices) || choices < 1)
+    return { ...invalid('The number of choices must be an integer of at least 1.', 'invalid_value'), param: 'n' };
+  if (choices > maxSequences) {
+    return {
+      ...invalid(
+        `n is ${choices}, and this server writes at most ${maxSequences} answers at once. Ask for fewer, send several requests, or start the ` +
+          'server with a larger --max-seqs.',
+        'too_many_choices',
+      ),
+      param: 'n',
+    };
+  }
   if (!Number.isInteger(maxTokens) || maxTokens < 0)
     return invalid('The token limit must be an integer of at least 0.', 'invalid_value');
   if (stopIds.some((id) => !Number.isInteger(id) || id < 0 || id >= vocabularySize)) {

@@ -15,12 +15,13 @@ import { crashId, fakeContextLength, type FakeEngineScript } from '../testing/fa
 import { expectedTokens, fakeRequest } from '../testing/fake-model.ts';
 import {
   createEngineClient,
+  type Accepted,
   type EngineClient,
   type EngineClientOptions,
   type EngineEvent,
   type EngineState,
 } from './client.ts';
-import type { LoadOptions } from './messages.ts';
+import type { LoadOptions, SubmitOptions } from './messages.ts';
 import type { EngineMeter } from './meter.ts';
 
 const entry = fileURLToPath(new URL('../testing/fake-engine.js', import.meta.url));
@@ -140,7 +141,7 @@ async function collect(events: AsyncIterable<EngineEvent>): Promise<{ tokens: nu
   let cause: string | undefined;
   for await (const event of events) {
     if (event.type === 'tokens') tokens.push(...event.ids);
-    else cause = event.cause;
+    if (event.type === 'finished') cause = event.cause;
   }
   return { tokens, cause };
 }
@@ -148,10 +149,11 @@ async function collect(events: AsyncIterable<EngineEvent>): Promise<{ tokens: nu
 /** A request that lasts until something stops it. */
 const endless = fakeRequest([1, 2, 3], { maxTokens: 90_000 });
 
-/** Submits it and waits for its first token. */
+/** Submits it and waits until it has begun and for its first token. */
 async function running(client: EngineClient, id: string, signal = never): Promise<AsyncIterator<EngineEvent>> {
   const { events } = await client.submit(id, endless, signal);
   const iterator = events[Symbol.asyncIterator]();
+  await iterator.next();
   await iterator.next();
   return iterator;
 }
@@ -233,8 +235,7 @@ void t.test('who stops reading has cancelled', async (t) => {
   await client.start(load);
   const { events } = await client.submit('a', endless, never);
   for await (const event of events) {
-    t.equal(event.type, 'tokens');
-    break;
+    if (event.type === 'tokens') break;
   }
   await counts(0);
   t.equal(client.stats.blocksUsed, 0);
@@ -275,7 +276,7 @@ void t.test('a meter hears how each request went, and every pass', async (t) => 
   for (let i = 0; i < 500 && meter.passes.length < 8; i++) await delay(20);
   t.same(meter.passes, [3, 1, 1, 1, 1, 1, 1, 1]);
 
-  for await (const _ of (await client.submit('b', endless, never)).events) break;
+  for await (const { type } of (await client.submit('b', endless, never)).events) if (type === 'tokens') break;
   const controller = new AbortController();
   const stream = await running(client, 'c', controller.signal);
   controller.abort(new Error('gone'));
@@ -314,29 +315,139 @@ void t.test('numbers stay right while a pass lets nobody speak', async (t) => {
 });
 
 void t.test(
-  'SIGKILL in mid-stream: that stream fails, waiting submissions get 503, the next request works',
+  'SIGKILL in mid-stream: that stream fails, what only waited is run by the next process, in order, and so are newcomers',
   async (t) => {
-    const { client, load, states, pulse } = await bench(t);
+    const { client, load, states, pulse, counts } = await bench(t, {}, { maxSequences: 1 });
     await client.start(load);
-    const first = client.pid;
-    t.type(first, 'number');
+    const first = client.pid as number;
     const stream = await running(client, 'a');
+    const small = (salt: number): SubmitOptions => fakeRequest([7, 8, salt], { maxTokens: 20 });
+    const ended: string[] = [];
+    const answer = async (id: string, accepted: Promise<Accepted>): Promise<number[]> => {
+      const { tokens } = await collect((await accepted).events);
+      ended.push(id);
+      return tokens;
+    };
+    const queued = await client.submit('b', small(1), never);
     // A stopped process answers nothing: this submission is neither accepted nor rejected.
-    process.kill(first as number, 'SIGSTOP');
-    const waiting = client.submit('b', endless, never);
-    process.kill(first as number, 'SIGKILL');
+    process.kill(first, 'SIGSTOP');
+    const unheard = client.submit('c', small(2), never);
+    const aborted = new AbortController();
+    const gone = client.submit('d', small(3), aborted.signal);
+    process.kill(first, 'SIGKILL');
     await t.rejects(drain(stream), { kind: 'unavailable', code: 'engine_crashed', retryAfterSeconds: 1 });
-    await t.rejects(waiting, { kind: 'unavailable', code: 'engine_crashed', retryAfterSeconds: 1 });
     t.equal(client.state, 'restarting');
-    const small = fakeRequest([7, 8]);
-    const { tokens } = await collect((await client.submit('c', small, never)).events);
-    t.same(tokens, expectedTokens(small, fakeContextLength), 'the next request waits for the restart and works');
+    aborted.abort(new Error('gone while it waited'));
+    await t.rejects(gone, /gone while it waited/);
+    const answers = await Promise.all([
+      answer('b', Promise.resolve(queued)),
+      answer('c', unheard),
+      answer('e', client.submit('e', small(4), never)),
+    ]);
+    t.same(
+      answers,
+      [1, 2, 4].map((salt) => expectedTokens(small(salt), fakeContextLength)),
+    );
+    t.same(ended, ['b', 'c', 'e']);
     t.not(client.pid, first);
     t.equal(client.restarts, 1);
     t.same(states, ['loading', 'ready', 'restarting', 'ready']);
     t.equal(pulse.count, 2);
+    await counts(0);
   },
 );
+
+void t.test('what waits is told when no new process is there in time, or never will be', async (t) => {
+  for (const [load, restart, code] of [
+    ['never', { patienceMs: 1 }, 'engine_restarting'],
+    ['crash', { attempts: 2, delayMs: 1, patienceMs: 60_000 }, 'engine_failed'],
+  ] as const) {
+    const { client, load: options, script } = await bench(t, { restart }, { maxSequences: 1 });
+    await client.start(options);
+    const stream = await running(client, 'a');
+    const queued = await client.submit('b', fakeRequest([1]), never);
+    script({ load });
+    process.kill(client.pid as number, 'SIGKILL');
+    await t.rejects(drain(stream), { code: 'engine_crashed' });
+    await t.rejects(collect(queued.events), { kind: 'unavailable', code });
+  }
+});
+
+void t.test('what waits through one crash after the other is given up: it may be their reason', async (t) => {
+  const { client, load, script, reaches } = await bench(t, { restart: { attempts: 5, delayMs: 1 } });
+  await client.start(load);
+  script({ forward: 'deaf' });
+  process.kill(client.pid as number, 'SIGKILL');
+  await reaches('restarting');
+  await reaches('ready');
+  const request = client.submit('a', fakeRequest([1]), never);
+  await t.rejects(request, { kind: 'unavailable', code: 'engine_crashed' });
+  t.equal(client.restarts, 2, 'the second process that died with it was the last');
+});
+
+void t.test('an engine that ends no pass is killed, and what waited is run by the next one', async (t) => {
+  const errors: string[] = [];
+  const log: Log = { ...silentLog, error: (line) => errors.push(line), with: () => log };
+  const { client, load, script } = await bench(
+    t,
+    { log, restart: { stuckMs: 400, patienceMs: 60_000 } },
+    { maxSequences: 1 },
+  );
+  const request = fakeRequest([4, 5]);
+  script({ forward: 'stuck' });
+  await client.start(load);
+  script({});
+  const stuck = await client.submit('a', endless, never);
+  const queued = await client.submit('b', request, never);
+  await t.rejects(collect(stuck.events), { kind: 'unavailable', code: 'engine_crashed' });
+  t.same((await collect(queued.events)).tokens, expectedTokens(request, fakeContextLength));
+  t.match(errors[0], /stuck/);
+  t.equal(client.restarts, 1);
+});
+
+void t.test('an engine that works, or has nothing to do, is left in peace', async (t) => {
+  const { client, load, counts } = await bench(t, { restart: { stuckMs: 200 } });
+  await client.start(load);
+  const from = performance.now();
+  // Long enough to be barked at, if passes were not heard.
+  while (performance.now() - from < 700)
+    await collect((await client.submit('a', fakeRequest([1], { maxTokens: 2000 }), never)).events);
+  await counts(0);
+  await new Promise((resolve) => {
+    setTimeout(resolve, 500);
+  });
+  t.equal(client.restarts, 0);
+});
+
+void t.test('choices come with their numbers, and can be ended one by one', async (t) => {
+  const { client, load, counts } = await bench(t);
+  await client.start(load);
+  const sampling = { temperature: 1, topP: 1, topK: 0, minP: 0, seed: 3 };
+  const request = fakeRequest([1, 2], { choices: 3, maxTokens: 2000, sampling });
+  const { events, cancel } = await client.submit('a', request, never);
+  const tokens: number[][] = [[], [], []];
+  const ended: number[] = [];
+  for await (const event of events) {
+    if (event.type === 'finished') ended.push(event.choice);
+    if (event.type !== 'tokens') continue;
+    tokens[event.choice].push(...event.ids);
+    if (event.choice === 1 && tokens[1].length === 5) cancel(1);
+  }
+  t.same(tokens[0], expectedTokens(request, fakeContextLength, 0));
+  t.same(tokens[2], expectedTokens(request, fakeContextLength, 2));
+  t.same(tokens[1], expectedTokens(request, fakeContextLength, 1).slice(0, tokens[1].length));
+  t.ok(tokens[1].length < 2000, 'nothing is written after the end, though some may have been on the way');
+  t.same(ended, [0, 2]);
+  await counts(0);
+
+  const others = await client.submit('b', { ...request, maxTokens: 90_000 }, never);
+  for await (const event of others.events) {
+    if (event.type !== 'tokens') continue;
+    for (const choice of [0, 1, 2]) others.cancel(choice);
+  }
+  await counts(0);
+  t.equal(client.stats.blocksUsed, 0, 'the end of the last choice is the end of the request');
+});
 
 void t.test('an exception in the engine is logged and survived', async (t) => {
   let heard: (() => void) | undefined;

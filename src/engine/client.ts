@@ -9,6 +9,7 @@ import { startEngineProcess, type EngineProcess } from './engine-process.ts';
 import type { EngineStats, FromEngine, LoadedModel, LoadOptions, SubmitOptions } from './messages.ts';
 import { noMeter, type EngineMeter } from './meter.ts';
 import { Submissions, type Accepted } from './submissions.ts';
+import { Watchdog } from './watchdog.ts';
 
 export type { Accepted, EngineEvent } from './submissions.ts';
 
@@ -23,8 +24,10 @@ export interface RestartPolicy {
   readonly delayMs: number;
   readonly longestDelayMs: number;
   readonly stableMs: number;
-  /** How long a submission waits for a restart that is under way. */
+  /** How long submissions wait for a restart that is under way: new ones, and those that a crash found waiting. */
   readonly patienceMs: number;
+  /** An engine that ends no forward pass for so long, though it has something to do, is killed and started again; 0: never. */
+  readonly stuckMs: number;
 }
 
 export interface EngineClientOptions {
@@ -81,9 +84,18 @@ const defaultRestart: RestartPolicy = {
   longestDelayMs: 30_000,
   stableMs: 60_000,
   patienceMs: 5_000,
+  stuckMs: 120_000,
 };
 
-const noStats: EngineStats = { running: 0, waiting: 0, blocksUsed: 0, blocksTotal: 0, preemptions: 0 };
+const noStats: EngineStats = {
+  running: 0,
+  waiting: 0,
+  blocksUsed: 0,
+  blocksTotal: 0,
+  prefixQueries: 0,
+  prefixHits: 0,
+  preemptions: 0,
+};
 
 export function createEngineClient(options: EngineClientOptions): EngineClient {
   return new Client(options);
@@ -105,6 +117,7 @@ class Client implements EngineClient {
   #readyAt = 0;
   /** Submissions that wait for a restart. */
   #patient = 0;
+  #watchdog: Watchdog | undefined;
   readonly #watchers = new Set<() => void>();
 
   constructor(options: EngineClientOptions) {
@@ -224,19 +237,44 @@ class Client implements EngineClient {
   #onLoaded(model: LoadedModel): void {
     if (this.#state === 'restarting') this.#restarts++;
     if (this.#state === 'stopped') return;
+    const engine = this.#process;
+    invariant(engine !== undefined, 'a loaded engine has a process');
     this.#model = model;
     this.#readyAt = performance.now();
+    this.#watchdog = this.#watch(engine);
+    // Those that were there before the crash go before those that came since.
+    this.#submissions.resubmit(engine.send);
     this.#enter('ready');
+  }
+
+  #watch(engine: EngineProcess): Watchdog | undefined {
+    const { stuckMs: ms } = this.#restart;
+    if (ms === 0) return undefined;
+    const isExpected = (): boolean => this.#submissions.size > 0;
+    const onStuck = (): void => {
+      this.#options.log.error('the engine is stuck and will be started again', { enginePid: engine.pid, stuckMs: ms });
+      engine.kill();
+    };
+    return new Watchdog({ ms, isExpected, onStuck });
   }
 
   #onGone(reason: string): void {
     this.#process = undefined;
+    this.#watchdog?.stop();
     this.#tell(noStats);
-    this.#submissions.failAll(this.#state === 'stopped' ? unavailable.stopped() : unavailable.crashed());
+    if (this.#state === 'stopped') this.#submissions.failAll(unavailable.stopped());
     if (this.#state === 'ready') {
       this.#options.log.error('the engine process is gone', { reason });
+      const waiting = this.#submissions.crash(unavailable.crashed());
       void this.#revive();
+      if (waiting > 0) void this.#keepWaiting();
     } else this.#notify();
+  }
+
+  /** Those that a crash found waiting are told when no new process is there in time. */
+  async #keepWaiting(): Promise<void> {
+    await this.#whileRestarting(this.#restart.patienceMs);
+    if (this.#state !== 'ready') this.#submissions.failAll(unavailable[this.#state]());
   }
 
   async #revive(): Promise<void> {
@@ -265,6 +303,7 @@ class Client implements EngineClient {
   #receive(message: FromEngine): void {
     if (message.type === 'progress') this.#options.onProgress?.(message);
     else if (message.type === 'stats') {
+      if (message.passes.length > 0) this.#watchdog?.heard();
       this.#tell(message.stats);
       for (const tokens of message.passes) this.#meter.pass(tokens);
     } else if ('id' in message) this.#submissions.receive(message);
@@ -281,15 +320,20 @@ class Client implements EngineClient {
   async #restarted(deadlineMs: number | undefined, signal: AbortSignal): Promise<void> {
     invariant(this.#load !== undefined, 'only what was started is restarted');
     if (this.#patient >= this.#load.maxWaiting) return;
-    const until = performance.now() + Math.min(this.#restart.patienceMs, deadlineMs ?? Infinity);
     this.#patient++;
     try {
-      while (this.#state === 'restarting' && performance.now() < until) {
-        await this.#change(until - performance.now(), signal);
-        signal.throwIfAborted();
-      }
+      await this.#whileRestarting(Math.min(this.#restart.patienceMs, deadlineMs ?? Infinity), signal);
     } finally {
       this.#patient--;
+    }
+  }
+
+  /** Until the state is another one, or for so long. Throws the reason of the signal. */
+  async #whileRestarting(ms: number, signal?: AbortSignal): Promise<void> {
+    const until = performance.now() + ms;
+    while (this.#state === 'restarting' && performance.now() < until) {
+      await this.#change(until - performance.now(), signal);
+      signal?.throwIfAborted();
     }
   }
 

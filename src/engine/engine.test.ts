@@ -1,66 +1,7 @@
 import t from 'tap';
-import {
-  expectedTokens,
-  fakeRequest,
-  fakeRunner,
-  fakeSample,
-  poisonId,
-  type FakeRunner,
-} from '../testing/fake-model.ts';
-import { Engine } from './engine.ts';
-import type { FromEngine, SubmitOptions } from './messages.ts';
-
-interface Outcome {
-  readonly tokens: number[];
-  end: string | undefined;
-}
-
-/** An engine on a fake model, with what it said sorted by request. */
-class Bench {
-  readonly runner: FakeRunner;
-  readonly engine: Engine;
-  readonly said: FromEngine[] = [];
-  now = 0;
-
-  constructor(changes: Partial<ConstructorParameters<typeof Engine>[0]> = {}) {
-    const { maxBatchTokens = 16, maxSequences = 4, kvBlocks = 16 } = changes;
-    this.runner = fakeRunner(kvBlocks, { tokens: maxBatchTokens, sequences: maxSequences });
-    this.engine = new Engine({
-      runner: this.runner,
-      sample: fakeSample,
-      emit: (message) => this.said.push(message),
-      contextLength: 256,
-      kvBlocks,
-      maxSequences,
-      maxBatchTokens,
-      maxWaiting: 100,
-      now: () => this.now,
-      ...changes,
-    });
-  }
-
-  async run(): Promise<void> {
-    for (let steps = 0; !this.engine.isIdle; steps++) {
-      if (steps > 20_000) throw new Error('the engine makes no progress');
-      await this.engine.step();
-    }
-  }
-
-  outcome(id: string): Outcome {
-    const outcome: Outcome = { tokens: [], end: undefined };
-    for (const message of this.said) {
-      if (!('id' in message) || message.id !== id) continue;
-      if (outcome.end !== undefined) throw new Error(`${id} ended and then said ${message.type}`);
-      if (message.type === 'tokens') outcome.tokens.push(...message.ids);
-      if (message.type === 'finished') outcome.end = message.cause;
-      if (message.type === 'failed' || message.type === 'rejected') outcome.end = message.error.code;
-    }
-    return outcome;
-  }
-}
-
-const ids = (count: number, salt = 0): number[] =>
-  Array.from({ length: count }, (_, i) => (i * 31 + salt * 17) % poisonId);
+import { EngineBench as Bench, promptIds as ids, random, type Outcome } from '../testing/engine-bench.ts';
+import { expectedTokens, fakeRequest, fakeRunner, poisonId } from '../testing/fake-model.ts';
+import type { SubmitOptions } from './messages.ts';
 
 void t.test('a lone request gets its tokens, exactly as many as it asked for', async (t) => {
   for (const maxTokens of [1, 2, 63, 64, 65]) {
@@ -289,48 +230,39 @@ void t.test('a broken executor is thrown to the loop', async (t) => {
   await t.rejects(bench.engine.step(), /worker died/);
 });
 
-/** Small generator, so that each mixture can be repeated by its number. */
-function random(seed: number): (below: number) => number {
-  let state = seed + 0x6d2b79f5;
-  return (below) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let x = Math.imul(state ^ (state >>> 15), state | 1);
-    x ^= x + Math.imul(x ^ (x >>> 7), x | 61);
-    return ((x ^ (x >>> 14)) >>> 0) % below;
-  };
-}
-
 void t.test(
-  'in any mixture every request gets the tokens of a lone run, and the pool is left as it began',
+  'in any mixture every choice gets the tokens of a lone run, and the pool is left as it began',
   async (t) => {
-    let evictions = 0;
-    let counted = 0;
+    const totals = { preemptions: 0, prefixQueries: 0, prefixHits: 0, forks: 0 };
     for (let mixture = 0; mixture < 60; mixture++) {
       const next = random(mixture);
       const kvBlocks = 4 + next(6);
       const maxSequences = 1 + next(6);
-      const bench = new Bench({ kvBlocks, maxSequences, maxBatchTokens: maxSequences + next(40) });
+      const prefixCache = mixture % 2 === 0 ? { salt: 'f32' } : undefined;
+      const bench = new Bench({ kvBlocks, maxSequences, maxBatchTokens: maxSequences + next(40), prefixCache });
       const requests = new Map<string, SubmitOptions>();
       const cancelled = new Set<string>();
       for (let i = 0; requests.size < 15 || !bench.engine.isIdle; i++) {
         if (i > 20_000) throw new Error(`mixture ${mixture} makes no progress`);
         if (requests.size < 15 && next(3) === 0) {
           const id = `r${requests.size}`;
-          const request = fakeRequest(ids(1 + next(200), next(90)), {
+          const choices = 1 + (next(3) === 0 ? next(maxSequences) : 0);
+          totals.forks += choices - 1;
+          const request = fakeRequest(ids(1 + next(200), next(3)), {
             maxTokens: 1 + next(120),
             priority: next(3),
+            choices,
+            tenant: ['ann', 'bob'][next(2)],
             stopIds: next(2) === 0 ? [next(poisonId)] : [],
             sampling: { temperature: next(2), topP: 1, topK: 0, minP: 0, seed: next(1000) },
           });
           requests.set(id, request);
           bench.engine.submit(id, request);
         }
-        const before = bench.engine.stats;
         const step = bench.engine.step();
-        if (bench.engine.stats.waiting > before.waiting) evictions++;
         if (next(40) === 0) {
           const id = `r${next(15)}`;
-          if (requests.has(id) && bench.outcome(id).end === undefined) cancelled.add(id);
+          if (requests.has(id)) cancelled.add(id);
           bench.engine.cancel(id);
         }
         await step;
@@ -338,19 +270,29 @@ void t.test(
       const expected: Record<string, Outcome> = {};
       const actual: Record<string, Outcome> = {};
       for (const [id, request] of requests) {
-        actual[id] = bench.outcome(id);
-        const tokens = expectedTokens(request, 256);
-        const isStopped = tokens.length < Math.min(request.maxTokens, 256 - request.input.ids.length);
-        expected[id] = cancelled.has(id)
-          ? { tokens: tokens.slice(0, actual[id].tokens.length), end: undefined }
-          : { tokens, end: isStopped ? 'stop_id' : 'length' };
+        for (let choice = 0; choice < (request.choices ?? 1); choice++) {
+          const name = `${id}, choice ${choice}`;
+          const outcome = bench.outcome(id, choice);
+          const tokens = expectedTokens(request, 256, choice);
+          const isStopped = tokens.length < Math.min(request.maxTokens, 256 - request.input.ids.length);
+          const isCut = cancelled.has(id) && outcome.end === undefined;
+          actual[name] = outcome;
+          expected[name] = isCut
+            ? { tokens: tokens.slice(0, outcome.tokens.length), end: undefined }
+            : { tokens, end: isStopped ? 'stop_id' : 'length' };
+        }
       }
       t.same(actual, expected, `mixture ${mixture}`);
-      const { preemptions, ...stats } = bench.engine.stats;
-      t.same(stats, { running: 0, waiting: 0, blocksUsed: 0, blocksTotal: kvBlocks });
-      counted += preemptions;
+      const { stats } = bench.engine;
+      t.match(stats, { running: 0, waiting: 0, blocksUsed: 0, blocksTotal: kvBlocks });
+      totals.preemptions += stats.preemptions;
+      totals.prefixQueries += stats.prefixQueries;
+      totals.prefixHits += stats.prefixHits;
     }
-    t.ok(evictions > 10, `sequences were pre-empted (${evictions} times)`);
-    t.ok(counted >= evictions, `all of them were counted (${counted})`);
+    t.ok(
+      totals.preemptions > 10 && totals.forks > 50 && totals.prefixHits > totals.prefixQueries / 10,
+      'enough happened',
+    );
+    t.comment(JSON.stringify(totals));
   },
 );

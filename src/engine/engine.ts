@@ -9,12 +9,17 @@ import { refuse } from './admission.ts';
 import { buildBatch, wantsLogits } from './batch.ts';
 import { BlockPool } from './block-pool.ts';
 import type { EngineStats, FinishCause, FromEngine, PromptTiming, SubmitOptions } from './messages.ts';
+import { Pace, type PromptPace } from './pace.ts';
+import { PrefixCache, PrefixKeys, rootKey } from './prefix-cache.ts';
 import type { ModelRunner } from './runner.ts';
-import { Scheduler } from './scheduler.ts';
-import { Sequence } from './sequence.ts';
+import { Scheduler, type Scheduled } from './scheduler.ts';
+import { Sequence, type KvStore } from './sequence.ts';
 
-/** Token number `index` of an answer, from logits [vocabulary] and nothing else. Throws `SamplingError` for NaN and the like. */
-export type Sample = (logits: Float32Array, sampling: SamplingParams, index: number) => number;
+/**
+ * Token number `index` of continuation `choice` of an answer, from logits [vocabulary] and nothing else. Throws `SamplingError` for NaN
+ * and the like.
+ */
+export type Sample = (logits: Float32Array, sampling: SamplingParams, index: number, choice: number) => number;
 
 export interface EngineOptions {
   readonly runner: ModelRunner;
@@ -26,31 +31,48 @@ export interface EngineOptions {
   readonly maxSequences: number;
   readonly maxBatchTokens: number;
   readonly maxWaiting: number;
+  /** Whether blocks are remembered for later prompts; the salt names what decides their bits besides the text. `undefined`: they are not. */
+  readonly prefixCache?: { readonly salt: string } | undefined;
   /** Milliseconds, monotonic. */
   readonly now?: () => number;
+  /** Decides how long prompts may make a pass; left out: by the clock. */
+  readonly pace?: PromptPace;
+}
+
+/** A submission that is not over. */
+interface Request {
+  readonly options: SubmitOptions;
+  readonly arrivedAt: number;
+  /** Its choices that are not over; one until the prompt is computed and forked. */
+  readonly sequences: Set<Sequence>;
 }
 
 export class Engine {
   readonly #options: EngineOptions;
   readonly #now: () => number;
-  readonly #pool: BlockPool;
+  readonly #store: KvStore;
   readonly #scheduler: Scheduler;
-  /** Those that somebody still wants; one that is cancelled during a forward pass leaves the scheduler after it. */
-  readonly #sequences = new Map<string, Sequence>();
+  readonly #pace: PromptPace;
+  /** Those that somebody still wants; a sequence that is cancelled during a forward pass leaves the scheduler after it. */
+  readonly #requests = new Map<string, Request>();
   /** Sequences whose blocks a forward pass is using right now. */
   #inFlight: ReadonlySet<Sequence> = new Set();
   #arrivals = 0;
   /** Moving average from submission to finish, for `Retry-After`. */
   #averageMs = 1000;
+  readonly #counts = { prefixQueries: 0, prefixHits: 0 };
 
   constructor(options: EngineOptions) {
     invariant(options.kvBlocks * blockTokens >= options.contextLength, 'one sequence fits into the KV cache alone');
     this.#options = options;
     this.#now = options.now ?? (() => performance.now());
-    this.#pool = new BlockPool(options.kvBlocks);
+    this.#pace = options.pace ?? new Pace();
+    const pool = new BlockPool(options.kvBlocks, (block) => cache?.forget(block));
+    const cache = options.prefixCache === undefined ? undefined : new PrefixCache(pool);
+    this.#store = { pool, cache };
     this.#scheduler = new Scheduler(
       { batchTokens: options.maxBatchTokens, sequences: options.maxSequences, waiting: options.maxWaiting },
-      this.#pool,
+      this.#store,
     );
   }
 
@@ -60,19 +82,18 @@ export class Engine {
    */
   async step(onPass: (tokens: number) => void = () => undefined): Promise<void> {
     this.#expire();
-    const work = this.#scheduler.schedule();
+    const work = this.#scheduler.schedule((decoding) => this.#pace.promptBudget(decoding));
     if (work.length === 0) return;
-    const now = this.#now();
-    for (const { sequence } of work) sequence.startedAt ??= now;
+    for (const { sequence } of work) this.#begin(sequence);
     onPass(work.reduce((sum, { count }) => sum + count, 0));
-    this.#inFlight = new Set(work.map(({ sequence }) => sequence));
-    const rows = await this.#options.runner.forward(buildBatch(work));
-    this.#inFlight = new Set();
+    const rows = await this.#forward(work);
     let row = 0;
     for (const scheduled of work) {
       const { sequence, count } = scheduled;
       const logits = wantsLogits(scheduled) ? rows[row++] : undefined;
-      sequence.commit(count);
+      // It ended with another choice of its request.
+      if (sequence.status === 'done') continue;
+      sequence.commit(count, this.#store);
       if (!this.#isWanted(sequence)) this.#scheduler.remove(sequence);
       else if (logits !== undefined) this.#advance(sequence, logits);
     }
@@ -80,28 +101,38 @@ export class Engine {
 
   /** Answers `accepted` or `rejected` before it returns; everything later comes from `step`. */
   submit(id: string, options: SubmitOptions): void {
-    const { contextLength, emit, runner } = this.#options;
-    const refusal = this.#sequences.has(id)
+    const { contextLength, emit, runner, maxSequences, prefixCache } = this.#options;
+    const limits = { contextLength, vocabularySize: runner.vocabularySize, maxSequences };
+    const refusal = this.#requests.has(id)
       ? ({ kind: 'conflict', message: `A request with the id "${id}" is running.`, code: 'duplicate_id' } as const)
-      : refuse(options, { contextLength, vocabularySize: runner.vocabularySize });
+      : refuse(options, limits);
     if (refusal !== undefined) return emit({ type: 'rejected', id, error: refusal });
-    if (options.maxTokens === 0) {
+    const { choices = 1, maxTokens, input, tenant, adapter } = options;
+    if (maxTokens === 0) {
       emit({ type: 'accepted', id, cachedTokens: 0 });
-      return emit({ type: 'finished', id, cause: 'length' });
+      for (let choice = 0; choice < choices; choice++) emit({ type: 'finished', id, choice, cause: 'length' });
+      return;
     }
-    if (!this.#scheduler.hasRoom) return emit({ type: 'rejected', id, error: this.#queueFull() });
-    const limit = Math.min(contextLength, options.input.ids.length + options.maxTokens);
-    const now = this.#now();
-    const sequence = new Sequence(id, options, { order: this.#arrivals++, at: now, limit });
-    this.#sequences.set(id, sequence);
+    if (!this.#scheduler.hasRoom(choices)) return emit({ type: 'rejected', id, error: this.#queueFull() });
+    const at = this.#now();
+    const sequence = new Sequence(id, options, {
+      order: this.#arrivals++,
+      at,
+      limit: Math.min(contextLength, input.ids.length + maxTokens),
+      keys: new PrefixKeys([rootKey({ salt: prefixCache?.salt ?? '', tenant, adapter })], input.spans),
+    });
+    this.#requests.set(id, { options, arrivedAt: at, sequences: new Set([sequence]) });
     this.#scheduler.add(sequence);
-    emit({ type: 'accepted', id, cachedTokens: 0 });
+    emit({ type: 'accepted', id, cachedTokens: sequence.cachedNow(this.#store) });
   }
 
-  /** Nothing more is said of this id. Its blocks are free at once, or after the pass that is using them. */
-  cancel(id: string): void {
-    const sequence = this.#sequences.get(id);
-    if (sequence !== undefined) this.#drop(sequence);
+  /** Nothing more is said of this id, or of one of its choices. Its blocks are free at once, or after the pass that is using them. */
+  cancel(id: string, choice?: number): void {
+    const request = this.#requests.get(id);
+    for (const sequence of request?.sequences ?? []) {
+      // Nobody can have seen anything of a choice that is not forked yet.
+      if (choice === undefined || (sequence.choice === choice && sequence.unforked === 0)) this.#drop(sequence);
+    }
   }
 
   get isIdle(): boolean {
@@ -110,24 +141,60 @@ export class Engine {
 
   get stats(): EngineStats {
     const { running, waiting, preemptions } = this.#scheduler;
-    return { running, waiting, blocksUsed: this.#pool.used, blocksTotal: this.#pool.total, preemptions };
+    const { used, total } = this.#store.pool;
+    return { running, waiting, blocksUsed: used, blocksTotal: total, ...this.#counts, preemptions };
   }
 
+  #begin(sequence: Sequence): void {
+    if (!sequence.begin(this.#now())) return;
+    const { id, promptTokens, cachedTokens = 0 } = sequence;
+    if (this.#store.cache !== undefined) {
+      this.#counts.prefixQueries += promptTokens;
+      this.#counts.prefixHits += cachedTokens;
+    }
+    this.#options.emit({ type: 'begun', id, cachedTokens });
+  }
+
+  async #forward(work: readonly Scheduled[]): Promise<readonly Float32Array[]> {
+    this.#inFlight = new Set(work.map(({ sequence }) => sequence));
+    const decoding = work.filter(({ sequence, count }) => count === 1 && sequence.generated > 0).length;
+    const prompt = work.reduce((sum, { count }) => sum + count, -decoding);
+    const from = this.#now();
+    const rows = await this.#options.runner.forward(buildBatch(work));
+    this.#pace.learn({ ms: this.#now() - from, decoding, prompt });
+    this.#inFlight = new Set();
+    return rows;
+  }
+
+  /** Its logits say which token comes next; those of a prompt say it for all choices. */
   #advance(sequence: Sequence, logits: Float32Array): void {
-    const { id, options } = sequence;
-    const token = this.#choose(sequence, logits);
-    if (token === undefined) return this.#fail(sequence, unusableLogits);
-    const timing = sequence.generated === 0 ? this.#timing(sequence) : undefined;
+    const { id, choice, unforked } = sequence;
+    const choices = [choice, ...Array.from({ length: unforked }, (_, i) => i + 1)];
+    const tokens = choices.map((each) => this.#choose(sequence, logits, each));
+    if (!tokens.every((token) => token !== undefined)) return this.#fail(id, unusableLogits);
+    // Forked before anything ends: a parent that ends gives its blocks back.
+    const forks = choices.slice(1).map((each, i) => sequence.fork(each, tokens[i + 1], this.#store.pool));
+    for (const fork of forks) {
+      this.#requests.get(id)?.sequences.add(fork);
+      this.#scheduler.addFork(fork);
+    }
+    sequence.append(tokens[0]);
+    for (const [i, each] of [sequence, ...forks].entries()) this.#deliver(each, tokens[i]);
+  }
+
+  /** The token is the sequence's last one. */
+  #deliver(sequence: Sequence, token: number): void {
+    const { id, choice, options } = sequence;
+    const timing = choice === 0 && sequence.generated === 1 ? this.#timing(sequence) : undefined;
     if (options.stopIds.includes(token)) return this.#finish(sequence, 'stop_id', timing);
-    sequence.append(token);
-    this.#options.emit({ type: 'tokens', id, ids: [token], ...(timing !== undefined && { timing }) });
+    this.#options.emit({ type: 'tokens', id, choice, ids: [token], ...(timing !== undefined && { timing }) });
     if (sequence.isFull) this.#finish(sequence, 'length');
   }
 
   /** `undefined`: the logits name no distribution, which is the end of this request and of no other. */
-  #choose({ options, generated }: Sequence, logits: Float32Array): number | undefined {
+  #choose({ options, generated }: Sequence, logits: Float32Array, choice: number): number | undefined {
     try {
-      return this.#options.sample(logits, options.sampling, generated);
+      return this.#options.sample(logits, options.sampling, generated, choice);
     } catch (error) {
       if (error instanceof SamplingError) return undefined;
       throw error;
@@ -135,35 +202,38 @@ export class Engine {
   }
 
   #finish(sequence: Sequence, cause: FinishCause, timing?: PromptTiming): void {
-    this.#averageMs += 0.2 * (this.#now() - sequence.arrivedAt - this.#averageMs);
+    const { id, choice, start } = sequence;
+    this.#averageMs += 0.2 * (this.#now() - start.at - this.#averageMs);
     this.#drop(sequence);
-    this.#options.emit({ type: 'finished', id: sequence.id, cause, ...(timing !== undefined && { timing }) });
+    this.#options.emit({ type: 'finished', id, choice, cause, ...(timing !== undefined && { timing }) });
   }
 
-  #timing({ arrivedAt, startedAt = arrivedAt }: Sequence): PromptTiming {
-    return { queueMs: startedAt - arrivedAt, prefillMs: this.#now() - startedAt };
+  #timing({ start, startedAt = start.at }: Sequence): PromptTiming {
+    return { queueMs: startedAt - start.at, prefillMs: this.#now() - startedAt };
   }
 
-  #fail(sequence: Sequence, error: Failure): void {
-    this.#drop(sequence);
-    this.#options.emit({ type: 'failed', id: sequence.id, error });
+  #fail(id: string, error: Failure): void {
+    for (const sequence of this.#requests.get(id)?.sequences ?? []) this.#drop(sequence);
+    this.#options.emit({ type: 'failed', id, error });
   }
 
   #drop(sequence: Sequence): void {
-    this.#sequences.delete(sequence.id);
+    const sequences = this.#requests.get(sequence.id)?.sequences;
+    sequences?.delete(sequence);
+    if (sequences?.size === 0) this.#requests.delete(sequence.id);
     if (!this.#inFlight.has(sequence)) this.#scheduler.remove(sequence);
   }
 
-  /** An id may have been cancelled and given to another sequence during one pass. */
+  /** An id may have been cancelled and given to another request during one pass. */
   #isWanted(sequence: Sequence): boolean {
-    return this.#sequences.get(sequence.id) === sequence;
+    return this.#requests.get(sequence.id)?.sequences.has(sequence) === true;
   }
 
   #expire(): void {
     const now = this.#now();
-    for (const sequence of this.#sequences.values()) {
-      if (sequence.arrivedAt + (sequence.options.deadlineMs ?? Infinity) <= now)
-        this.#fail(sequence, deadlineExceeded(sequence));
+    for (const [id, request] of this.#requests) {
+      if (request.arrivedAt + (request.options.deadlineMs ?? Infinity) <= now)
+        this.#fail(id, deadlineExceeded(request));
     }
   }
 
@@ -186,7 +256,8 @@ const unusableLogits: Failure = {
   code: 'invalid_logits',
 };
 
-function deadlineExceeded({ generated, options }: Sequence): Failure {
+function deadlineExceeded({ options, sequences }: Request): Failure {
+  const generated = [...sequences].reduce((sum, sequence) => sum + sequence.generated, 0);
   return {
     kind: 'timeout',
     message: `The request had ${options.deadlineMs} ms and ran out of them after ${generated} tokens.`,

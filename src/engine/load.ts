@@ -4,7 +4,7 @@ import type { Backend } from '../compute/backend.ts';
 import { createReferenceBackend } from '../compute/reference/backend.ts';
 import { createWasmBackend } from '../compute/wasm/backend.ts';
 import { ApiError } from '../core/errors.ts';
-import { buildModel } from '../model/model.ts';
+import { buildModel, type Model } from '../model/model.ts';
 import { ModelError } from '../model/error.ts';
 import { sampleAt } from '../sampling/sampler.ts';
 import { openCheckpoint } from '../weights/gguf.ts';
@@ -46,6 +46,7 @@ export const loadEngine: LoadEngine = async (options, emit) => {
     maxSequences,
     maxBatchTokens,
     maxWaiting,
+    prefixCache: canRemember(model, options) ? { salt: kvCache } : undefined,
   });
   return {
     engine,
@@ -81,6 +82,11 @@ const backends: Record<DeviceKind, (options: LoadOptions) => ChosenBackend> = {
   },
   reference: () => ({ backend: createReferenceBackend(), kernels: 'scalar TypeScript' }),
 };
+
+/** A state that only exists at the end of a sequence cannot be taken over in its middle. */
+function canRemember({ states }: Model, { prefixCache = true }: LoadOptions): boolean {
+  return prefixCache && states.every(({ kind }) => kind === 'paged' || kind === 'window' || kind === 'sharedWith');
+}
 
 /** Values come from flags; what the engine needs of them is said before a file is opened. */
 function checkNumbers({ threads, maxSequences, maxBatchTokens, maxWaiting }: LoadOptions): void {

@@ -62,7 +62,7 @@ class MessageLoop {
         this.#submit(message);
         return;
       case 'cancel':
-        this.#hosted?.engine.cancel(message.id);
+        this.#hosted?.engine.cancel(message.id, message.choice);
         this.#report();
         return;
       case 'shutdown':

@@ -50,12 +50,17 @@ export interface LoadOptions {
   readonly maxBatchTokens: number;
   /** Requests that may wait; beyond it `rejected` with kind `rate_limit`. */
   readonly maxWaiting: number;
+  /** Whether prompts that begin like earlier ones take over what was computed for those; `undefined` is yes. */
+  readonly prefixCache?: boolean | undefined;
 }
 
 export interface SubmitOptions {
   readonly input: SequenceInput;
   readonly sampling: SamplingParams;
   readonly constraint?: Constraint | undefined;
+  /** Independent continuations of the prompt; `undefined` is 1. At most `LoadOptions.maxSequences`. */
+  readonly choices?: number | undefined;
+  /** For each of them. */
   readonly maxTokens: number;
   /** Ids that end the sequence; they are not delivered. */
   readonly stopIds: readonly number[];
@@ -72,7 +77,8 @@ export interface SubmitOptions {
 export type ToEngine =
   | { readonly type: 'load'; readonly options: LoadOptions }
   | { readonly type: 'submit'; readonly id: string; readonly options: SubmitOptions }
-  | { readonly type: 'cancel'; readonly id: string }
+  /** With a `choice`, that one only: one that has begun and has not ended. */
+  | { readonly type: 'cancel'; readonly id: string; readonly choice?: number | undefined }
   | { readonly type: 'shutdown' };
 
 /** What the engine says of the model it loaded. */
@@ -101,9 +107,14 @@ export interface LoadedModel {
 export interface EngineStats {
   readonly running: number;
   readonly waiting: number;
+  /** Held by sequences; what the prefix cache alone keeps is free. */
   readonly blocksUsed: number;
   readonly blocksTotal: number;
-  /** How often a sequence lost its blocks to another and was computed again, since the process began. */
+  /** Since the process began: prompt tokens looked up in the prefix cache, ... */
+  readonly prefixQueries: number;
+  /** ... those of them that were found, ... */
+  readonly prefixHits: number;
+  /** ... and how often a sequence lost its blocks to another and was computed again. */
   readonly preemptions: number;
 }
 
@@ -125,21 +136,28 @@ export type FromEngine =
   | { readonly type: 'loaded'; readonly model: LoadedModel }
   /** `code`: of the `ApiError` it was, if it was one, as `insufficient_memory`. */
   | { readonly type: 'unloadable'; readonly message: string; readonly code?: string | undefined }
+  /** It has a place in the queue. `cachedTokens`: prompt tokens that the prefix cache would answer now. */
   | { readonly type: 'accepted'; readonly id: string; readonly cachedTokens: number }
+  /** Its first forward pass begins. `cachedTokens`: those that the prefix cache did answer. */
+  | { readonly type: 'begun'; readonly id: string; readonly cachedTokens: number }
   | { readonly type: 'rejected'; readonly id: string; readonly error: Failure }
-  /** `timing` comes with the first of these, or with `finished` where there was none. */
+  /** `timing` comes with the first of these, or with a `finished` before it. */
   | {
       readonly type: 'tokens';
       readonly id: string;
+      readonly choice: number;
       readonly ids: readonly number[];
       readonly timing?: PromptTiming | undefined;
     }
+  /** The choice is complete; with the last one, so is the request. */
   | {
       readonly type: 'finished';
       readonly id: string;
+      readonly choice: number;
       readonly cause: FinishCause;
       readonly timing?: PromptTiming | undefined;
     }
+  /** All choices end. */
   | { readonly type: 'failed'; readonly id: string; readonly error: Failure }
   /** `passes`: tokens of each forward pass that began since the last one. */
   | { readonly type: 'stats'; readonly stats: EngineStats; readonly passes: readonly number[] };

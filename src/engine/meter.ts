@@ -3,7 +3,7 @@
 import type { EngineStats, PromptTiming } from './messages.ts';
 
 export interface EngineMeter {
-  /** A request was accepted. */
+  /** A request was accepted; called once for each of its choices, of which the first one hears the times of the prompt. */
   sequence(start: SequenceStart): SequenceMeter;
   /** A forward pass has begun. */
   pass(tokens: number): void;
@@ -13,7 +13,7 @@ export interface EngineMeter {
 
 export interface SequenceStart {
   readonly promptTokens: number;
-  /** Part of them that a prefix cache answered. */
+  /** Part of them that the prefix cache would have answered then. */
   readonly cachedTokens: number;
   readonly maxTokens: number;
   /** When it was handed over, on the clock of `performance.now()`. */

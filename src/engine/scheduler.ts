@@ -4,18 +4,18 @@
 //      ^------------------ pre-empt (blocks ran out) ------------'
 //
 // Decoding sequences come first, one token each, so that a long prompt never stalls running streams; prompts share what is left
-// of the token budget, in chunks. Order within each: rank (priority, then arrival).
+// of the token budget, in chunks.
 
 import { invariant } from '../core/errors.ts';
-import type { BlockPool } from './block-pool.ts';
-import { byRank, type Sequence } from './sequence.ts';
+import { byRank, type KvStore, type Sequence } from './sequence.ts';
+import { TenantTurns } from './tenant-turns.ts';
 
 export interface SchedulerLimits {
   /** Tokens of one forward pass. */
   readonly batchTokens: number;
   /** Sequences that hold blocks at once. */
   readonly sequences: number;
-  /** Sequences that may wait beyond those that a free place awaits. */
+  /** Requests that may wait beyond those that free places await. */
   readonly waiting: number;
 }
 
@@ -25,20 +25,24 @@ export interface Scheduled {
   readonly count: number;
 }
 
+/** Tokens of prompts that a pass may hold beside `decoding` sequences; more than the batch has room for is no mistake. */
+export type PromptBudget = (decoding: number) => number;
+
 export class Scheduler {
   readonly #limits: SchedulerLimits;
-  readonly #pool: BlockPool;
+  readonly #store: KvStore;
   /** Both in order of rank. */
   readonly #waiting: Sequence[] = [];
   readonly #running: Sequence[] = [];
+  readonly #turns = new TenantTurns();
   #preemptions = 0;
 
   /** Every sequence must fit into the pool alone, else the first in line could wait forever: the caller's promise. */
-  constructor(limits: SchedulerLimits, pool: BlockPool) {
+  constructor(limits: SchedulerLimits, store: KvStore) {
     invariant(limits.sequences > 0, 'at least one sequence runs');
     invariant(limits.batchTokens >= limits.sequences, 'every decoding sequence has a token in each batch');
     this.#limits = limits;
-    this.#pool = pool;
+    this.#store = store;
   }
 
   get running(): number {
@@ -49,73 +53,123 @@ export class Scheduler {
     return this.#waiting.length;
   }
 
-  /** So far. */
+  /** How often a sequence lost its blocks to another, so far. */
   get preemptions(): number {
     return this.#preemptions;
   }
 
-  /** Whether one more may queue: places of the batch that are still free do not count as waiting. */
-  get hasRoom(): boolean {
-    return this.#waiting.length < this.#limits.waiting + this.#limits.sequences - this.#running.length;
+  /** Whether one that takes so many places may queue. Those that free places await do not count as waiting. */
+  hasRoom(places: number): boolean {
+    let free = this.#freePlaces;
+    let queued = 0;
+    for (const wanted of [...this.#waiting.map((sequence) => sequence.places), places]) {
+      // Nobody overtakes the first that does not fit.
+      if (queued === 0 && wanted <= free) free -= wanted;
+      else queued++;
+    }
+    return queued <= this.#limits.waiting;
   }
 
   add(sequence: Sequence): void {
-    invariant(this.hasRoom, 'nothing is added to a full queue');
+    invariant(this.hasRoom(sequence.places), 'nothing is added to a full queue');
     insert(this.#waiting, sequence);
+  }
+
+  /** A continuation of a running sequence, for which that one kept a place. It runs at once if there are blocks for it. */
+  addFork(fork: Sequence): void {
+    if (fork.reserve(this.#store)) this.#run(fork);
+    else this.#suspend(fork);
   }
 
   /** Takes a sequence out, wherever it is, and frees its blocks. Never while a forward pass is using them. */
   remove(sequence: Sequence): void {
-    const list = sequence.status === 'running' ? this.#running : this.#waiting;
-    const index = list.indexOf(sequence);
-    invariant(index >= 0, 'only known sequences are removed');
-    list.splice(index, 1);
-    sequence.evict(this.#pool);
+    take(sequence.status === 'running' ? this.#running : this.#waiting, sequence);
+    sequence.evict(this.#store.pool);
     sequence.status = 'done';
   }
 
   /** The work of the next step; empty only when there are no sequences at all. */
-  schedule(): Scheduled[] {
-    const work: Scheduled[] = [];
-    let budget = this.#limits.batchTokens;
-    const take = (sequence: Sequence, count: number): number => {
-      work.push({ sequence, count });
-      return count;
-    };
-
+  schedule(promptBudget: PromptBudget = () => Infinity): Scheduled[] {
+    const decoding: Scheduled[] = [];
     // Victims are taken from the end of the list, so they are never among those already scheduled.
     for (const sequence of this.#running) {
-      if (sequence.pending === 1 && this.#makeRoom(sequence)) budget -= take(sequence, 1);
+      if (sequence.pending === 1 && this.#makeRoom(sequence)) decoding.push({ sequence, count: 1 });
     }
-    for (const sequence of this.#running) {
-      if (sequence.pending > 1 && budget > 0) budget -= take(sequence, Math.min(sequence.pending, budget));
+    const isDecoding = new Set(decoding.map(({ sequence }) => sequence));
+    this.#admit();
+    const room = this.#limits.batchTokens - decoding.length;
+    const budget = Math.min(room, Math.max(1, Math.floor(promptBudget(decoding.length))));
+    const prompts = this.#running.filter(
+      (sequence) => !isDecoding.has(sequence) && sequence.hasAllBlocks && sequence.pending > 0,
+    );
+    for (const sequence of prompts) sequence.catchUp(this.#store);
+    return [...decoding, ...shareOut(prompts, budget)];
+  }
+
+  /** The first in line is never overtaken by a smaller one: otherwise long prompts would starve. */
+  #admit(): void {
+    for (;;) {
+      const sequence = this.#turns.next(this.#waiting);
+      if (sequence === undefined || sequence.places > this.#freePlaces || !sequence.reserve(this.#store)) break;
+      take(this.#waiting, sequence);
+      this.#turns.served(sequence, this.#waiting);
+      this.#run(sequence);
     }
-    while (budget > 0 && this.#running.length < this.#limits.sequences) {
-      const sequence = this.#waiting[0];
-      // The first in line is never overtaken by a smaller one: otherwise long prompts would starve.
-      if (sequence === undefined || !sequence.reserve(this.#pool)) break;
-      this.#waiting.shift();
-      sequence.status = 'running';
-      insert(this.#running, sequence);
-      budget -= take(sequence, Math.min(sequence.pending, budget));
-    }
-    return work;
   }
 
   /** Finds the block that a decoding sequence needs at a block's edge; pre-empts only sequences that rank below it. */
   #makeRoom(sequence: Sequence): boolean {
-    while (!sequence.reserve(this.#pool)) {
+    while (!sequence.reserve(this.#store)) {
       const victim = this.#running.at(-1);
       // The last in rank sits this step out with what it holds, until somebody ends or needs its blocks.
       if (victim === undefined || victim === sequence) return false;
       this.#running.pop();
-      victim.evict(this.#pool);
+      this.#suspend(victim);
       this.#preemptions++;
-      victim.status = 'waiting';
-      insert(this.#waiting, victim);
     }
     return true;
   }
+
+  #run(sequence: Sequence): void {
+    sequence.status = 'running';
+    insert(this.#running, sequence);
+  }
+
+  #suspend(sequence: Sequence): void {
+    sequence.evict(this.#store.pool);
+    sequence.status = 'waiting';
+    insert(this.#waiting, sequence);
+  }
+
+  get #freePlaces(): number {
+    return this.#running.reduce((free, { places }) => free - places, this.#limits.sequences);
+  }
+}
+
+/**
+ * The tokens that each prompt gets. A quarter goes by rank, so that no prompt waits for ever; the rest, within a priority, to those that
+ * have the least left, so that a short prompt does not wait until a long one is read. Prompts of one length are read one by one.
+ */
+function shareOut(prompts: readonly Sequence[], budget: number): Scheduled[] {
+  const counts = new Map<Sequence, number>();
+  let left = budget;
+  const give = (sequence: Sequence, most: number): number => {
+    const had = counts.get(sequence) ?? 0;
+    const count = Math.min(sequence.pending - had, most, left);
+    if (count > 0) counts.set(sequence, had + count);
+    left -= count;
+    return count;
+  };
+  let byRankOnly = Math.ceil(budget / 4);
+  for (const sequence of prompts) byRankOnly -= give(sequence, byRankOnly);
+  const shortestFirst = prompts.toSorted(
+    (a, b) => b.options.priority - a.options.priority || a.pending - b.pending || byRank(a, b),
+  );
+  for (const sequence of shortestFirst) give(sequence, Infinity);
+  return prompts.flatMap((sequence) => {
+    const count = counts.get(sequence);
+    return count === undefined ? [] : [{ sequence, count }];
+  });
 }
 
 /** Inserts by rank; newcomers mostly go to the end. */
@@ -123,4 +177,10 @@ function insert(list: Sequence[], sequence: Sequence): void {
   let index = list.length;
   while (index > 0 && byRank(sequence, list[index - 1]) < 0) index--;
   list.splice(index, 0, sequence);
+}
+
+function take(list: Sequence[], sequence: Sequence): void {
+  const index = list.indexOf(sequence);
+  invariant(index >= 0, 'only known sequences are removed');
+  list.splice(index, 1);
 }

@@ -4,9 +4,28 @@ import { blockTokens } from '../compute/backend.ts';
 import { invariant } from '../core/errors.ts';
 import type { BlockPool } from './block-pool.ts';
 import type { SubmitOptions } from './messages.ts';
+import type { PrefixCache, PrefixKeys } from './prefix-cache.ts';
 
 /** `waiting`: holds no blocks. `running`: has a place in the batch. `done`: finished, failed or cancelled; nothing more is said of it. */
 export type SequenceStatus = 'waiting' | 'running' | 'done';
+
+/** Where keys and values are kept. */
+export interface KvStore {
+  readonly pool: BlockPool;
+  /** `undefined`: nothing is kept beyond the life of a sequence. */
+  readonly cache: PrefixCache | undefined;
+}
+
+export interface SequenceStart {
+  /** Place in the order of arrival. */
+  readonly order: number;
+  /** When it arrived, milliseconds on the engine's clock. */
+  readonly at: number;
+  /** Most ids it may ever have, prompt and answer together. */
+  readonly limit: number;
+  /** Names of its blocks in the prefix cache. */
+  readonly keys: PrefixKeys;
+}
 
 /**
  * Positions 0..computed-1 are in the cache; positions computed..length-1 are known and not yet computed ("pending"). A prompt
@@ -16,12 +35,13 @@ export type SequenceStatus = 'waiting' | 'running' | 'done';
 export class Sequence {
   readonly id: string;
   readonly options: SubmitOptions;
-  /** Place in the order of arrival. */
-  readonly order: number;
-  /** Milliseconds on the engine's clock. */
-  readonly arrivedAt: number;
+  /** Which of the request's continuations this is. */
+  readonly choice: number;
+  readonly start: SequenceStart;
   readonly promptTokens: number;
   status: SequenceStatus = 'waiting';
+  /** Continuations that it will have to make room for beside itself: those of its request that are not forked yet. */
+  unforked: number;
   /** When it took part in a pass for the first time. */
   startedAt: number | undefined;
   readonly #ids: Int32Array;
@@ -29,22 +49,23 @@ export class Sequence {
   #length: number;
   #computed = 0;
   #blockCount = 0;
+  /** Whether all that is computed comes from the prefix cache. */
+  #isFresh = true;
+  #cachedTokens: number | undefined;
 
-  /** `limit`: most ids it may ever have, prompt and answer together. */
-  constructor(
-    id: string,
-    options: SubmitOptions,
-    { order, at, limit }: { readonly order: number; readonly at: number; readonly limit: number },
-  ) {
+  constructor(id: string, options: SubmitOptions, start: SequenceStart, choice = 0) {
+    const { ids } = options.input;
+    const { limit } = start;
+    invariant(ids.length > 0 && ids.length <= limit, 'a prompt fits into its sequence');
     this.id = id;
     this.options = options;
-    this.order = order;
-    this.arrivedAt = at;
-    this.promptTokens = options.input.ids.length;
-    invariant(this.promptTokens > 0 && this.promptTokens <= limit, 'a prompt fits into its sequence');
+    this.start = start;
+    this.choice = choice;
+    this.promptTokens = ids.length;
+    this.unforked = choice === 0 ? (options.choices ?? 1) - 1 : 0;
     this.#ids = new Int32Array(limit);
-    this.#ids.set(options.input.ids);
-    this.#length = this.promptTokens;
+    this.#ids.set(ids);
+    this.#length = ids.length;
     this.#blocks = new Int32Array(Math.ceil(limit / blockTokens));
   }
 
@@ -71,8 +92,23 @@ export class Sequence {
     return this.#length === this.#ids.length;
   }
 
+  /** Places in the batch that it takes, or will. */
+  get places(): number {
+    return 1 + this.unforked;
+  }
+
+  /** Prompt tokens that the prefix cache answered; `undefined` before its first pass. */
+  get cachedTokens(): number | undefined {
+    return this.#cachedTokens;
+  }
+
   get blockCount(): number {
     return this.#blockCount;
+  }
+
+  /** Whether all known ids can be computed without a further block. */
+  get hasAllBlocks(): boolean {
+    return this.#length <= this.#blockCount * blockTokens;
   }
 
   /** The pool's blocks for positions 0..63, 64..127, ... */
@@ -85,15 +121,19 @@ export class Sequence {
     return this.#ids.subarray(this.#computed, this.#computed + count);
   }
 
-  /** Blocks still missing before all known ids can be computed. */
-  get missingBlocks(): number {
-    return Math.ceil(this.#length / blockTokens) - this.#blockCount;
+  /** Prompt tokens that the prefix cache would answer now. */
+  cachedNow({ cache }: KvStore): number {
+    return this.#find(cache).length * blockTokens;
   }
 
-  /** Takes the missing blocks; takes none and says `false` when the pool has too few. */
-  reserve(pool: BlockPool): boolean {
-    const missing = this.missingBlocks;
-    if (missing > pool.free) return false;
+  /** Takes the blocks still missing before all known ids can be computed, those in the cache first. Takes none and says `false` when the pool has too few. */
+  reserve({ pool, cache }: KvStore): boolean {
+    const found = this.#blockCount === 0 ? this.#find(cache) : [];
+    const idle = found.filter((block) => pool.references(block) === 0).length;
+    const missing = Math.ceil(this.#length / blockTokens) - this.#blockCount - found.length;
+    if (missing + idle > pool.free) return false;
+    for (const block of found) this.#take(block, pool);
+    this.#computed += found.length * blockTokens;
     for (let i = 0; i < missing; i++) {
       const block = pool.allocate();
       invariant(block !== undefined, 'free blocks can be allocated');
@@ -102,27 +142,107 @@ export class Sequence {
     return true;
   }
 
+  /** Before its first pass: takes over what others have computed since it reserved its blocks. */
+  catchUp({ pool, cache }: KvStore): void {
+    if (!this.#isFresh) return;
+    for (const block of this.#find(cache)) {
+      pool.share(block);
+      this.#replace(this.#computed / blockTokens, block, pool);
+      this.#computed += blockTokens;
+    }
+  }
+
+  /** It takes part in a pass now. `true` the first time. */
+  begin(now: number): boolean {
+    if (this.#cachedTokens !== undefined) return false;
+    this.startedAt = now;
+    this.#cachedTokens = this.#computed;
+    return true;
+  }
+
   /** The next `count` pending ids are in the cache now. */
-  commit(count: number): void {
+  commit(count: number, { pool, cache }: KvStore): void {
     invariant(count > 0 && count <= this.pending, 'only pending ids are committed');
     invariant(this.#computed + count <= this.#blockCount * blockTokens, 'committed positions have blocks');
+    const before = Math.floor(this.#computed / blockTokens);
     this.#computed += count;
+    this.#isFresh = false;
+    if (cache === undefined) return;
+    for (let index = before; index < Math.floor(this.#computed / blockTokens); index++) {
+      const own = this.#blocks[index];
+      const kept = cache.keep(this.start.keys.at(index, this.#known), own);
+      if (kept === own) continue;
+      // Somebody computed the same beside us: one copy is enough.
+      pool.share(kept);
+      this.#replace(index, kept, pool);
+    }
   }
 
   append(id: number): void {
-    invariant(this.pending === 0 && !this.isFull, 'an id is appended to a computed sequence with room');
+    invariant(this.pending === 0 && !this.isFull, 'an id is appended to a fully computed sequence with room');
     this.#ids[this.#length++] = id;
+  }
+
+  /**
+   * Another continuation of the same prompt, which begins with `id`; this one has just computed the prompt. It holds the prompt's full
+   * blocks, too. A last block that is not full is not copied but computed again, with equal bits: at most 63 positions, in the pass
+   * that the new one needs anyway.
+   */
+  fork(choice: number, id: number, pool: BlockPool): Sequence {
+    invariant(
+      this.generated === 0 && this.pending === 0 && this.unforked > 0,
+      'a prompt is forked when it is computed',
+    );
+    const shared = Math.floor(this.promptTokens / blockTokens);
+    const fork = new Sequence(this.id, this.options, { ...this.start, keys: this.start.keys.fork(shared) }, choice);
+    this.unforked--;
+    for (const block of this.#blocks.subarray(0, shared)) fork.#take(block, pool);
+    fork.#computed = shared * blockTokens;
+    fork.#isFresh = false;
+    fork.#cachedTokens = 0;
+    fork.#ids[fork.#length++] = id;
+    return fork;
   }
 
   /** Gives all blocks back; every id is pending again. */
   evict(pool: BlockPool): void {
-    for (const block of this.blockTable) pool.release(block);
+    // The ends first: of what the pool remembers, the beginnings are worth most.
+    for (const block of this.blockTable.toReversed()) pool.release(block);
     this.#blockCount = 0;
     this.#computed = 0;
+    this.#isFresh = true;
+  }
+
+  get #known(): Int32Array {
+    return this.#ids.subarray(0, this.#length);
+  }
+
+  /** Blocks of the cache that continue what is computed. The last known id is always computed: its logits are what is wanted. */
+  #find(cache: PrefixCache | undefined): number[] {
+    const found: number[] = [];
+    if (cache === undefined) return found;
+    const usable = Math.floor((this.#length - 1) / blockTokens);
+    for (let index = this.#computed / blockTokens; index < usable; index++) {
+      const block = cache.find(this.start.keys.at(index, this.#known));
+      if (block === undefined) break;
+      found.push(block);
+    }
+    return found;
+  }
+
+  #take(block: number, pool: BlockPool): void {
+    pool.share(block);
+    this.#blocks[this.#blockCount++] = block;
+  }
+
+  /** `block` is held for this already. */
+  #replace(index: number, block: number, pool: BlockPool): void {
+    pool.release(this.#blocks[index]);
+    this.#blocks[index] = block;
   }
 }
 
 /** The order of service: higher priority, then earlier arrival. */
 export function byRank(a: Sequence, b: Sequence): number {
-  return b.options.priority - a.options.priority || a.order - b.order;
+  return b.options.priority - a.options.priority || a.start.order - b.start.order || a.choice - b.choice;
 }

@@ -52,11 +52,5 @@ export class StatsReport {
 }
 
 function isEqual(a: EngineStats, b: EngineStats): boolean {
-  return (
-    a.running === b.running &&
-    a.waiting === b.waiting &&
-    a.blocksUsed === b.blocksUsed &&
-    a.blocksTotal === b.blocksTotal &&
-    a.preemptions === b.preemptions
-  );
+  return (Object.keys(a) as (keyof EngineStats)[]).every((key) => a[key] === b[key]);
 }

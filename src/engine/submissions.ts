@@ -1,37 +1,56 @@
-// The requests of one engine that are not over: from `submit` over `accepted` to the last event, an abort or a crash.
+// The requests of one engine that are not over: from `submit` over `accepted` to the last event, an abort or a crash. Those that no
+// forward pass has touched outlive the process that they were sent to.
 
 import { Channel } from '../core/channel.ts';
 import { fromFailure, invariant } from '../core/errors.ts';
 import type { FinishCause, FromEngine, SubmitOptions, ToEngine } from './messages.ts';
-import type { EngineMeter, SequenceMeter } from './meter.ts';
+import type { EngineMeter, SequenceMeter, SequenceOutcome } from './meter.ts';
 
 export type EngineEvent =
-  | { readonly type: 'tokens'; readonly ids: readonly number[] }
-  /** Always the last. */
-  | { readonly type: 'finished'; readonly cause: FinishCause };
+  /** Its turn has come. `cachedTokens`: prompt tokens that the prefix cache answered. At most once, before any token. */
+  | { readonly type: 'begun'; readonly cachedTokens: number }
+  | { readonly type: 'tokens'; readonly choice: number; readonly ids: readonly number[] }
+  /** The choice is complete. Once per choice; the last one is the last event. */
+  | { readonly type: 'finished'; readonly choice: number; readonly cause: FinishCause };
 
 export interface Accepted {
-  /** Prompt tokens that a prefix cache answered. */
+  /** Prompt tokens that the prefix cache would have answered when the request came; `begun` says what it did answer. */
   readonly cachedTokens: number;
   /**
    * To be read once. Throws an `ApiError` when the request failed (code `engine_crashed` when the process died), the signal's
    * reason when it was aborted. Who stops reading early has cancelled the request.
    */
   readonly events: AsyncIterable<EngineEvent>;
+  /** Ends one choice of which enough was heard. It has no `finished`, though what was on the way may still come. */
+  readonly cancel: (choice: number) => void;
 }
+
+type Send = (message: ToEngine) => void;
 
 export interface OpenOptions {
   readonly signal: AbortSignal;
   /** Reaches the process that shall run it. */
-  readonly send: (message: ToEngine) => void;
+  readonly send: Send;
   /** As in `SequenceStart`. */
   readonly submittedAt: number;
 }
 
 interface Submission {
+  readonly options: SubmitOptions;
+  readonly openedAt: number;
   readonly events: Channel<EngineEvent>;
-  /** Once it was accepted. */
-  meter: SequenceMeter | undefined;
+  /** Choices that are not over. */
+  readonly choices: Set<number>;
+  /** One for each choice, once it was accepted for the first time. */
+  meters: readonly SequenceMeter[];
+  /** Reaches the process that has it, or had it before a crash. */
+  send: Send;
+  /** Whether that process has said anything of it. */
+  isAnswered: boolean;
+  /** Whether a forward pass has begun. */
+  hasBegun: boolean;
+  /** Processes that died with it. */
+  crashes: number;
   readonly accept: (cachedTokens: number) => void;
   /** Ends it, accepted or not. */
   readonly fail: (error: unknown) => void;
@@ -39,7 +58,11 @@ interface Submission {
   readonly detach: () => void;
 }
 
+/** A request that only waited is hardly why a process died; but nothing is tried for ever. */
+const mostCrashes = 2;
+
 export class Submissions {
+  /** In order of submission. */
   readonly #open = new Map<string, Submission>();
   readonly #meter: EngineMeter;
 
@@ -47,10 +70,14 @@ export class Submissions {
     this.#meter = meter;
   }
 
+  get size(): number {
+    return this.#open.size;
+  }
+
   /** Those that the engine has not answered yet. */
   get unanswered(): number {
     let count = 0;
-    for (const { meter } of this.#open.values()) if (meter === undefined) count++;
+    for (const { isAnswered } of this.#open.values()) if (!isAnswered) count++;
     return count;
   }
 
@@ -58,27 +85,40 @@ export class Submissions {
   async open(id: string, options: SubmitOptions, { signal, send, submittedAt }: OpenOptions): Promise<Accepted> {
     invariant(!this.#open.has(id), `request ${id} is submitted once`);
     return await new Promise((resolve, reject) => {
+      const isOpen = (): boolean => this.#open.get(id) === submission;
       const cancel = (): void => {
-        if (this.#open.get(id) !== submission) return;
-        this.#close(id);
+        if (!isOpen()) return;
         // Who stops reading without being aborted has all that was wanted.
-        submission.meter?.ended(signal.aborted ? 'abort' : 'stop');
-        send({ type: 'cancel', id });
+        this.#close(id, submission, signal.aborted ? 'abort' : 'stop');
+        submission.send({ type: 'cancel', id });
       };
-      // At most one event per token and the finish; see `tokens` below for an engine that says more.
-      const events = new Channel<EngineEvent>(options.maxTokens + 1, cancel);
+      const cancelChoice = (choice: number): void => {
+        if (!isOpen() || !submission.choices.has(choice)) return;
+        submission.send({ type: 'cancel', id, choice });
+        this.#end(id, submission, choice, 'stop');
+      };
       const onAbort = (): void => {
         cancel();
         submission.fail(signal.reason);
       };
+      const { choices = 1, maxTokens, input } = options;
+      // Its beginning, and per choice at most one event per token and the finish; see `#push` for an engine that says more.
+      const events = new Channel<EngineEvent>(1 + choices * (maxTokens + 1), cancel);
+      const numbers = Array.from({ length: choices }, (_, choice) => choice);
       const submission: Submission = {
+        options,
+        openedAt: performance.now(),
         events,
-        meter: undefined,
+        choices: new Set(numbers),
+        meters: [],
+        send,
+        isAnswered: false,
+        hasBegun: false,
+        crashes: 0,
         accept: (cachedTokens) => {
-          const { input, maxTokens } = options;
           const start = { promptTokens: input.ids.length, cachedTokens, maxTokens, submittedAt };
-          submission.meter = this.#meter.sequence(start);
-          resolve({ cachedTokens, events });
+          submission.meters = numbers.map(() => this.#meter.sequence(start));
+          resolve({ cachedTokens, events, cancel: cancelChoice });
         },
         fail: (error) => {
           reject(error);
@@ -94,43 +134,87 @@ export class Submissions {
 
   /** What the engine says of a request. Those cancelled meanwhile are no longer known. */
   receive(message: Extract<FromEngine, { id: string }>): void {
-    const submission = this.#open.get(message.id);
+    const { id } = message;
+    const submission = this.#open.get(id);
     if (submission === undefined) return;
-    const { events, accept, fail, meter } = submission;
+    submission.isAnswered = true;
     switch (message.type) {
       case 'accepted':
-        return accept(message.cachedTokens);
-      case 'tokens':
-        meter?.tokens(message.ids.length, message.timing);
-        if (events.push({ type: 'tokens', ids: message.ids })) return;
-        this.#close(message.id);
-        meter?.ended('error');
-        return fail(new Error(`broken invariant: request ${message.id} got more tokens than it asked for`));
-      case 'finished':
-        this.#close(message.id);
-        meter?.ended(message.cause === 'length' ? 'length' : 'stop', message.timing);
-        events.push({ type: 'finished', cause: message.cause });
-        return events.close();
+        // A second time after a crash, which is nobody's business.
+        if (submission.meters.length === 0) submission.accept(message.cachedTokens);
+        return;
+      case 'begun':
+        submission.hasBegun = true;
+        return this.#push(id, submission, { type: 'begun', cachedTokens: message.cachedTokens });
+      case 'tokens': {
+        const { choice, ids, timing } = message;
+        if (!submission.choices.has(choice)) return;
+        submission.meters[choice]?.tokens(ids.length, timing);
+        return this.#push(id, submission, { type: 'tokens', choice, ids });
+      }
+      case 'finished': {
+        const { choice, cause } = message;
+        if (!submission.choices.has(choice)) return;
+        submission.meters[choice]?.ended(cause === 'length' ? 'length' : 'stop', message.timing);
+        submission.events.push({ type: 'finished', choice, cause });
+        return this.#end(id, submission, choice);
+      }
       case 'rejected':
       case 'failed':
-        this.#close(message.id);
-        meter?.ended('error');
-        return fail(fromFailure(message.error));
+        return this.#fail(id, submission, fromFailure(message.error));
       default:
         message satisfies never;
     }
   }
 
-  failAll(error: unknown): void {
-    for (const [id, { fail, meter }] of this.#open) {
-      this.#close(id);
-      meter?.ended('error');
-      fail(error);
+  /** The process is gone. What it had begun fails with `error`; the rest waits for `resubmit` or `failAll`. The answer: how many wait. */
+  crash(error: unknown): number {
+    for (const [id, submission] of this.#open) {
+      submission.isAnswered = false;
+      if (submission.hasBegun || ++submission.crashes >= mostCrashes) this.#fail(id, submission, error);
+    }
+    return this.#open.size;
+  }
+
+  /** A new process is there: what waits is sent to it in order. */
+  resubmit(send: Send): void {
+    for (const [id, submission] of this.#open) {
+      const { options, openedAt } = submission;
+      const waitedMs = performance.now() - openedAt;
+      const deadlineMs = options.deadlineMs === undefined ? undefined : Math.max(1, options.deadlineMs - waitedMs);
+      submission.send = send;
+      send({ type: 'submit', id, options: { ...options, deadlineMs } });
     }
   }
 
-  #close(id: string): void {
-    this.#open.get(id)?.detach();
+  failAll(error: unknown): void {
+    for (const [id, submission] of this.#open) this.#fail(id, submission, error);
+  }
+
+  #push(id: string, submission: Submission, event: EngineEvent): void {
+    if (submission.events.push(event)) return;
+    this.#fail(id, submission, new Error(`broken invariant: request ${id} got more tokens than it asked for`));
+  }
+
+  #fail(id: string, submission: Submission, error: unknown): void {
+    this.#close(id, submission, 'error');
+    submission.fail(error);
+  }
+
+  /** One choice is over. `outcome`: unless its meter knows already. */
+  #end(id: string, submission: Submission, choice: number, outcome?: SequenceOutcome): void {
+    submission.choices.delete(choice);
+    if (outcome !== undefined) submission.meters[choice]?.ended(outcome);
+    if (submission.choices.size > 0) return;
+    this.#close(id, submission, 'stop');
+    submission.events.close();
+  }
+
+  /** Nothing more is heard of it. `outcome`: of the choices that are not over. */
+  #close(id: string, { choices, meters, detach }: Submission, outcome: SequenceOutcome): void {
+    for (const choice of choices) meters[choice]?.ended(outcome);
+    choices.clear();
+    detach();
     this.#open.delete(id);
   }
 }

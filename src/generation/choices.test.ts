@@ -4,7 +4,7 @@ import t from 'tap';
 import { Channel } from '../core/channel.ts';
 import { ApiError } from '../core/errors.ts';
 import type { Generate, GenerationEvent, GenerationRequest, Usage } from '../core/generation.ts';
-import { seedOfChoice } from '../core/sampling.ts';
+import { seedOfPrompt } from '../core/sampling.ts';
 import { createGenerateTogether } from './choices.ts';
 
 /** One generation under the test's hands. */
@@ -188,11 +188,11 @@ void t.test('a single request passes through; requests with several choices keep
 
 void t.test('seeds: the given one first, each choice its own', async (t) => {
   t.same(
-    [0, 1, 2].map((index) => seedOfChoice(41, index)),
+    [0, 1, 2].map((index) => seedOfPrompt(41, index)),
     [41, 42, 43],
   );
   for (const seed of [2 ** 63, -(2 ** 63), Number.MAX_SAFE_INTEGER]) {
-    t.equal(seedOfChoice(seed, 0), seed);
-    t.equal(new Set(Array.from({ length: 128 }, (_, index) => seedOfChoice(seed, index))).size, 128, String(seed));
+    t.equal(seedOfPrompt(seed, 0), seed);
+    t.equal(new Set(Array.from({ length: 128 }, (_, index) => seedOfPrompt(seed, index))).size, 128, String(seed));
   }
 });

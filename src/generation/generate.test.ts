@@ -35,6 +35,8 @@ class FakeEngine implements EngineHandle {
   cancelled = 0;
   readonly submitted: SubmitOptions[] = [];
   refusal: ApiError | undefined;
+  /** Choices that were ended one by one. */
+  readonly ended: number[] = [];
   readonly events = new Channel<EngineEvent>(1000);
 
   async submit(_id: string, options: SubmitOptions, signal: AbortSignal): Promise<Accepted> {
@@ -46,16 +48,16 @@ class FakeEngine implements EngineHandle {
       this.cancelled++;
       this.events.fail(signal.reason);
     });
-    return { cachedTokens: 0, events: this.events };
+    return { cachedTokens: 0, events: this.events, cancel: (choice) => this.ended.push(choice) };
   }
 
   says(...pieces: readonly string[]): this {
-    for (const piece of pieces) this.events.push({ type: 'tokens', ids: [...Buffer.from(piece)] });
+    for (const piece of pieces) this.events.push({ type: 'tokens', choice: 0, ids: [...Buffer.from(piece)] });
     return this;
   }
 
   finishes(cause: 'stop_id' | 'length'): this {
-    this.events.push({ type: 'finished', cause });
+    this.events.push({ type: 'finished', choice: 0, cause });
     this.events.close();
     return this;
   }
@@ -132,7 +134,7 @@ void t.test('a turn: started, one text block, finished with exact usage', async 
 void t.test('half a character waits for its other half, and becomes U+FFFD at the end', async (t) => {
   const engine = new FakeEngine();
   const [a, b, c, d] = Buffer.from('😀');
-  for (const ids of [[a, b], [c], [d, a]]) engine.events.push({ type: 'tokens', ids });
+  for (const ids of [[a, b], [c], [d, a]]) engine.events.push({ type: 'tokens', choice: 0, ids });
   const events = await all(start(engine.finishes('length')));
   t.same(
     events.flatMap((event) => (event.type === 'delta' ? [event.text] : [])),
@@ -165,6 +167,81 @@ void t.test('no text at all is no block', async (t) => {
   );
 });
 
+void t.test(
+  'choices: mingled as they come, each with its own text, stops and end; usage over all of them',
+  async (t) => {
+    const engine = new FakeEngine();
+    const say = (choice: number, text: string): void =>
+      void engine.events.push({ type: 'tokens', choice, ids: [...Buffer.from(text)] });
+    engine.events.push({ type: 'begun', cachedTokens: 64 });
+    say(0, 'He');
+    say(2, 'one E');
+    say(1, 'Hi');
+    engine.events.push({ type: 'finished', choice: 1, cause: 'stop_id' });
+    say(2, 'ND');
+    // The engine has not heard yet that choice 2 is over.
+    say(2, ' two');
+    say(0, 'llo');
+    engine.events.push({ type: 'finished', choice: 0, cause: 'length' });
+    const events = await all(start(engine, { choices: 3, stop: ['END'] }));
+    const text = (choice: number): string =>
+      textOf(events.filter((event) => 'choice' in event && event.choice === choice));
+    t.same([0, 1, 2].map(text), ['Hello', 'Hi', 'one ']);
+    t.same(
+      events.filter(({ type }) => type === 'finished'),
+      [
+        [1, 'stop', undefined, 9],
+        [2, 'stop', 'END', 11],
+        [0, 'length', undefined, 14],
+      ].map(([choice, reason, stop, completionTokens]) => ({
+        type: 'finished',
+        choice,
+        reason,
+        stop,
+        usage: { promptTokens: 8, completionTokens, cachedTokens: 64 },
+      })),
+    );
+    t.equal(events.at(-1)?.type, 'finished');
+    t.same(engine.ended, [2]);
+    t.equal(engine.submitted[0].choices, 3);
+  },
+);
+
+void t.test('choices fail together', async (t) => {
+  const engine = new FakeEngine();
+  engine.events.push({ type: 'tokens', choice: 1, ids: [97] });
+  engine.events.push({ type: 'finished', choice: 1, cause: 'length' });
+  engine.events.fail(new ApiError('timeout', 'Too late.', { code: 'deadline_exceeded' }));
+  const events = await all(start(engine, { choices: 2 }));
+  t.same(
+    events.map(({ type }) => type),
+    ['started', 'block_start', 'delta', 'block_end', 'finished', 'failed'],
+  );
+});
+
+void t.test('each choice tells the prompt when it shall', async (t) => {
+  const engine = new FakeEngine();
+  for (const choice of [0, 1]) engine.events.push({ type: 'finished', choice, cause: 'length' });
+  const prompt = { type: 'text', text: 'Say', param: 'prompt' } as const;
+  const events = await all(start(engine, { choices: 2, echo: true, prompt }));
+  t.same(
+    events.filter(({ type }) => type === 'prompt'),
+    [0, 1].map((choice) => ({ type: 'prompt', choice, text: 'Say' })),
+  );
+});
+
+void t.test('a parameter that the engine refuses keeps its name, the prompt gets that of its place', async (t) => {
+  for (const [param, expected] of [
+    ['n', 'n'],
+    ['messages', 'prompt[1]'],
+  ]) {
+    const engine = new FakeEngine();
+    engine.refusal = new ApiError('invalid_request', 'no', { param });
+    const prompt = { type: 'text', text: 'Say', param: 'prompt[1]' } as const;
+    await t.rejects(all(start(engine, { prompt })), { name: 'ApiError', param: expected });
+  }
+});
+
 void t.test('an engine that fails in the middle: what was said, then failed, and nothing after it', async (t) => {
   const engine = new FakeEngine().says('Hel');
   engine.events.fail(new ApiError('unavailable', 'The engine stopped.', { code: 'engine_crashed' }));
@@ -182,7 +259,6 @@ void t.test('a refusal before the engine accepted is thrown by the first next', 
     code: 'model_not_found',
     message: /"default", "tiny", "small"/,
   });
-  await t.rejects(all(start(engine, { choices: 2 })), { code: 'unsupported_parameter' });
   await t.rejects(all(start(engine, { truncate: true })), { code: 'unsupported_parameter' });
   const long = {
     ...request.prompt,
@@ -387,7 +463,7 @@ void t.test('law: any cut of the same tokens gives the same text, reason and usa
     const engine = new FakeEngine();
     let from = 0;
     for (const to of [...cuts, ids.length]) {
-      engine.events.push({ type: 'tokens', ids: ids.slice(from, to) });
+      engine.events.push({ type: 'tokens', choice: 0, ids: ids.slice(from, to) });
       from = to;
     }
     const events = await all(start(engine.finishes('stop_id'), { stop: ['sTOP', 'STOP'] }));

@@ -1,17 +1,14 @@
 // Messages in, events out: the pipeline of one request.
 //
-//   prompt -> ids -> engine ~> ids -> detokenizer -> stop strings -> format -> events
+//   prompt -> ids -> engine ~> ids of each choice -> choice-text.ts -> events
 
 import { ApiError, fromFailure, invariant, toFailure } from '../core/errors.ts';
-import type { Generate, GenerationEvent, GenerationRequest, Usage } from '../core/generation.ts';
+import type { Generate, GenerationEvent, GenerationRequest } from '../core/generation.ts';
 import type { SubmitOptions } from '../engine/messages.ts';
-import type { Accepted, EngineEvent } from '../engine/client.ts';
-import { Detokenizer } from '../tokenizer/detokenizer.ts';
-import type { FormatEvent, FormatParser } from './formats/format.ts';
-import { plain } from './formats/plain.ts';
+import type { Accepted } from '../engine/client.ts';
+import { ChoiceText } from './choice-text.ts';
 import type { ModelParts, Models } from './models.ts';
 import { placeOf, promptText, writePrompt } from './prompt.ts';
-import { StopMatcher } from './stop.ts';
 
 export function createGenerate(models: Models): Generate {
   return (request, signal) => generate(models, request, signal);
@@ -26,96 +23,63 @@ async function* generate(
   const { parts } = model;
   refuseUnsupported(request);
   const ids = writePrompt(request, parts);
-  // Ends with the caller's signal, and also when we need no more: a stop string was found, or nobody reads.
-  const run = new AbortController();
-  const abort = (): void => run.abort(signal.reason);
+  // Ends with the caller's signal, and also when we need no more: stop strings were found, or nobody reads.
+  const stop = new AbortController();
+  const abort = (): void => stop.abort(signal.reason);
   signal.throwIfAborted();
   signal.addEventListener('abort', abort);
   try {
-    const { cachedTokens, events } = await submit(request, ids, parts, run.signal);
-    const usage = (completionTokens: number): Usage => ({ promptTokens: ids.length, completionTokens, cachedTokens });
+    const run = await submit(request, ids, parts, stop.signal);
+    const usage = { promptTokens: ids.length, completionTokens: 0, cachedTokens: run.cachedTokens };
     const { seed } = request.sampling;
-    yield { type: 'started', model: model.name, fingerprint: parts.fingerprint, seed, usage: usage(0) };
-    if (request.echo === true) yield { type: 'prompt', choice: 0, text: promptText(request.prompt, ids, parts) };
-    yield* follow(events, new ChoiceText(request, parts), usage);
+    yield { type: 'started', model: model.name, fingerprint: parts.fingerprint, seed, usage };
+    const texts = Array.from({ length: request.choices }, (_, choice) => new ChoiceText(choice, request, parts));
+    if (request.echo === true) {
+      const text = promptText(request.prompt, ids, parts);
+      for (const { choice } of texts) yield { type: 'prompt', choice, text };
+    }
+    yield* follow(run, texts, ids.length);
   } finally {
     signal.removeEventListener('abort', abort);
-    run.abort();
+    stop.abort();
   }
 }
 
-/** The events of one accepted run; `finished` or `failed` is the last. */
+/** The events of one accepted run, choices as they come; `failed`, or the last choice's `finished`, is the last. */
 async function* follow(
-  engineEvents: AsyncIterable<EngineEvent>,
-  text: ChoiceText,
-  usage: (completionTokens: number) => Usage,
+  { cachedTokens, events, cancel }: Accepted,
+  texts: readonly ChoiceText[],
+  promptTokens: number,
 ): AsyncGenerator<GenerationEvent, void, void> {
+  const open = new Set(texts);
   try {
-    for await (const event of engineEvents) {
+    for await (const event of events) {
+      if (event.type === 'begun') {
+        ({ cachedTokens } = event);
+        continue;
+      }
+      const text = texts[event.choice];
+      // It ended with a stop string; the engine may not have heard of it yet.
+      if (!open.has(text)) continue;
       if (event.type === 'tokens') {
         yield* text.push(event.ids);
         if (text.stop === undefined) continue;
+        cancel(text.choice);
       }
       yield* text.end();
+      open.delete(text);
       const isCut = text.stop === undefined && event.type === 'finished' && event.cause === 'length';
-      const reason = isCut ? 'length' : 'stop';
-      yield { type: 'finished', choice: 0, reason, stop: text.stop, usage: usage(text.tokens) };
-      return;
+      const completionTokens = texts.reduce((sum, { tokens }) => sum + tokens, 0);
+      const usage = { promptTokens, completionTokens, cachedTokens };
+      yield { type: 'finished', choice: text.choice, reason: isCut ? 'length' : 'stop', stop: text.stop, usage };
+      if (open.size === 0) return;
     }
-    invariant(false, 'a run ends with finished or with an error');
+    invariant(false, 'a run ends when all choices are finished, or with an error');
   } catch (error) {
     // Other errors are defects, or the abort of a caller who hears nothing any more.
     if (!(error instanceof ApiError)) throw error;
     yield { type: 'failed', error: toFailure(error) };
   }
-}
-
-/** The way from ids to blocks of one choice. */
-class ChoiceText {
-  /** Ids seen, up to the one that completed a stop string. */
-  tokens = 0;
-  /** The stop string that was found. */
-  stop: string | undefined;
-  readonly #detokenizer: Detokenizer;
-  readonly #stops: StopMatcher;
-  readonly #parser: FormatParser;
-
-  constructor(request: GenerationRequest, { tokenizer, format }: ModelParts) {
-    const { prompt, stop } = request;
-    // Raw text is continued as it stands: its spaces belong to it, and structure is what a template asks for.
-    const continues = prompt.type === 'tokens' || (prompt.type === 'text' && prompt.text !== '');
-    this.#detokenizer = new Detokenizer(tokenizer, { continues });
-    this.#stops = new StopMatcher(stop);
-    this.#parser = (prompt.type === 'chat' ? format : plain).parser();
-  }
-
-  push(ids: readonly number[]): GenerationEvent[] {
-    let ready = '';
-    for (const id of ids) {
-      this.tokens++;
-      ready += this.#unstopped(this.#detokenizer.push(id));
-      if (this.stop !== undefined) break;
-    }
-    return this.#parser.push(ready).map(ofChoice);
-  }
-
-  /** No ids follow: what was held back is given out, and open blocks are closed. */
-  end(): GenerationEvent[] {
-    let rest = '';
-    if (this.stop === undefined) rest += this.#unstopped(this.#detokenizer.end());
-    if (this.stop === undefined) rest += this.#stops.end();
-    return [...this.#parser.push(rest), ...this.#parser.end()].map(ofChoice);
-  }
-
-  #unstopped(text: string): string {
-    const piece = this.#stops.push(text);
-    this.stop = piece.stop;
-    return piece.text;
-  }
-}
-
-function ofChoice(event: FormatEvent): GenerationEvent {
-  return { ...event, choice: 0 };
 }
 
 async function submit(
@@ -130,6 +94,7 @@ async function submit(
     input: { ids, spans: [] },
     sampling: request.sampling,
     constraint: request.constraint,
+    choices: request.choices,
     // A limit beyond the context is no mistake: clients send large ones, and the answer then ends with `length`.
     maxTokens: Math.min(request.maxTokens ?? room, room),
     stopIds: [...tokenizer.vocabulary.endOfGeneration],
@@ -143,8 +108,8 @@ async function submit(
   try {
     return await engine.submit(request.id, options, signal);
   } catch (error) {
-    // Of all that is the caller's, the engine sees the prompt alone: a parameter at fault is that one.
-    if (!(error instanceof ApiError) || error.param === undefined) throw error;
+    // The engine does not know where the prompt stood in the request.
+    if (!(error instanceof ApiError) || error.param !== 'messages') throw error;
     throw fromFailure({ ...toFailure(error), param: placeOf(request.prompt) });
   }
 }
@@ -157,7 +122,6 @@ function refuseUnsupported(request: GenerationRequest): void {
     });
   };
   const { prompt } = request;
-  if (request.choices !== 1) refuse('More than one choice per request is');
   if (request.logprobs !== undefined) refuse('Log probabilities are');
   if (request.truncate) refuse('Shortening a prompt that is too long is');
   if (prompt.type === 'chat' && (prompt.tools.length > 0 || prompt.toolChoice.mode === 'required')) refuse('Tools are');

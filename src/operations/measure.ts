@@ -21,8 +21,8 @@ export async function* measured(
       note({ ttftMs: Math.round(firstAt - from) });
     }
     if (event.type === 'finished') {
-      const { completionTokens } = event.usage;
-      note({ tokensOut: completionTokens, finishReason: event.reason });
+      const { completionTokens, cachedTokens } = event.usage;
+      note({ tokensCached: cachedTokens, tokensOut: completionTokens, finishReason: event.reason });
       const seconds = (now() - (firstAt ?? from)) / 1000;
       // The first token's time is the prompt's.
       if (completionTokens > 1 && seconds > 0) note({ tokS: round1((completionTokens - 1) / seconds) });

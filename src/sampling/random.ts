@@ -1,13 +1,16 @@
 // Philox4x32-10 (Salmon, Moraes, Dror, Shaw: "Parallel random numbers: as easy as 1, 2, 3", SC 2011): a block cipher over a
 // counter. A draw is a pure function of seed and index: no state to keep, share, roll back or lose.
 
-/** The draw number `index` of the generator with this seed, uniform in [0, 1), 53 bits. Both are integers of at most 53 bits. */
-export function uniform(seed: number, index: number): number {
-  const [a, b] = philox(words(index), words(seed));
+/**
+ * The draw number `index` of the generator with this seed, uniform in [0, 1), 53 bits. Both are integers of at most 53 bits. Each
+ * `stream` (32 bits) of a seed is a generator of its own: the seed is the cipher's key, index and stream are its counter.
+ */
+export function uniform(seed: number, index: number, stream = 0): number {
+  const [a, b] = philox([...words(index), stream], words(seed));
   return ((a >>> 5) * 2 ** 26 + (b >>> 6)) * 2 ** -53;
 }
 
-/** Ten rounds over a counter of 128 bits (the upper half is 0 here) with a key of 64 bits, all as 32-bit words, lowest first. */
+/** Ten rounds over a counter of 128 bits with a key of 64 bits, all as 32-bit words, lowest first. */
 export function philox(counter: readonly number[], key: readonly number[]): readonly number[] {
   let [a, b, c = 0, d = 0] = counter;
   let [k, l] = key;

@@ -11,12 +11,13 @@ export class SamplingError extends Error {
 }
 
 /**
- * The token of a sequence's step `index` (tokens generated before it), with the draw that belongs to seed and index.
+ * The token of a sequence's step `index` (tokens generated before it), with the draw that belongs to seed, index and choice (which of
+ * several continuations of one prompt; choice 0 of any number of them is the only choice of one).
  *
  * @throws SamplingError
  */
-export function sampleAt(logits: Float32Array, params: SamplingParams, index: number): number {
-  return sample(logits, params, uniform(params.seed, index));
+export function sampleAt(logits: Float32Array, params: SamplingParams, index: number, choice = 0): number {
+  return sample(logits, params, uniform(params.seed, index, choice));
 }
 
 /** `random` in [0, 1). -Infinity marks tokens that are not allowed. @throws SamplingError for NaN, Infinity or no token at all. */

@@ -2,8 +2,8 @@
 
 export interface FakeEngineScript {
   readonly load: 'fine' | 'unloadable' | 'crash' | 'never';
-  /** `stuck`: the first forward pass lasts for ever. */
-  readonly forward: 'fine' | 'stuck';
+  /** `stuck`: the first forward pass lasts for ever. `deaf`: the process dies of the first submission, before it says anything. */
+  readonly forward: 'fine' | 'stuck' | 'deaf';
   /** A local port that the process connects to: the connection ends when the process does. */
   readonly pulse?: number;
 }

@@ -36,6 +36,7 @@ const load: LoadEngine = async (options, emit) => {
     maxBatchTokens,
     maxWaiting,
   });
+  if (script.forward === 'deaf') engine.submit = () => process.exit(4);
   return {
     engine,
     close: () => runner.close(),

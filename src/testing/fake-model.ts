@@ -46,21 +46,26 @@ export function fakeRunner(kvBlocks: number, limits = { tokens: Infinity, sequen
   };
 }
 
-/** Greedy at temperature 0; else shifted by a hash of seed and index: enough to see that the right ones arrive. */
-export function fakeSample(logits: Float32Array, { temperature, seed }: SamplingParams, index: number): number {
+/** Greedy at temperature 0; else shifted by a hash of seed, index and choice: enough to see that the right ones arrive. */
+export function fakeSample(
+  logits: Float32Array,
+  { temperature, seed }: SamplingParams,
+  index: number,
+  choice: number,
+): number {
   if (Number.isNaN(logits[0])) throw new SamplingError('not a number');
   const best = logits.indexOf(Math.max(...logits));
-  return temperature === 0 ? best : (best + mix(mix(start, seed), index)) % poisonId;
+  return temperature === 0 ? best : (best + mix(mix(mix(start, seed), index), choice)) % poisonId;
 }
 
 /** What a lone run must give: no engine, no blocks, no batches. */
-export function expectedTokens(options: SubmitOptions, contextLength: number): number[] {
+export function expectedTokens(options: SubmitOptions, contextLength: number, choice = 0): number[] {
   const { input, sampling, maxTokens, stopIds } = options;
   const tokens: number[] = [];
   let hash = start;
   for (const id of input.ids) hash = mix(hash, id);
   while (tokens.length < maxTokens && input.ids.length + tokens.length < contextLength) {
-    const token = fakeSample(logitsOf(hash), sampling, tokens.length);
+    const token = fakeSample(logitsOf(hash), sampling, tokens.length, choice);
     if (stopIds.includes(token)) break;
     tokens.push(token);
     hash = mix(hash, token);

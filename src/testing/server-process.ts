@@ -15,13 +15,13 @@ export interface ServerProcess {
   /** Resolves with the first line, past or future, with this message. */
   line(message: string): Promise<LogLine>;
   /** Resolves with the exit code, or the signal that ended it. */
-  readonly exit: Promise<number | NodeJS.Signals | null>;
+  readonly exit: Promise<Exit>;
 }
 
 export type LogLine = Readonly<Record<string, unknown>> & { readonly msg: string };
 
 export interface ProgramRun {
-  readonly exit: number | NodeJS.Signals | null;
+  readonly exit: Exit;
   readonly stdout: string;
   readonly stderr: string;
 }
@@ -32,26 +32,39 @@ const env = { ...process.env, NODE_OPTIONS: '', NO_COLOR: undefined, PORT: undef
 /** Ours; tests of the package start an unpacked one. */
 const launcher = join(projectRoot, 'src', 'serve.js');
 
+export type Exit = number | NodeJS.Signals | null;
+
+/** Starts it on a free port, with each line of its JSON log handed over. Whoever starts it ends it. */
+export function spawnServer(
+  args: readonly string[],
+  onLine: (line: LogLine) => void,
+  program = launcher,
+): { readonly process: ChildProcess; readonly exit: Promise<Exit> } {
+  const fixed = ['--port', '0', '--log-format', 'json'];
+  const child = spawn(process.execPath, [program, ...fixed, ...args], { env, stdio: ['ignore', 'ignore', 'pipe'] });
+  createInterface({ input: child.stderr }).on('line', (text) =>
+    onLine(text.startsWith('{') ? (JSON.parse(text) as LogLine) : { msg: text }),
+  );
+  const exit = new Promise<Exit>((resolve) => {
+    child.on('close', (code, signal) => resolve(code ?? signal));
+  });
+  return { process: child, exit };
+}
+
 /** Ready when this resolves; ended with the test, if it is still there. `args` come after those for a free port and a JSON log. */
 export async function startServer(t: Test, args: readonly string[] = [], program = launcher): Promise<ServerProcess> {
-  const fixed = ['--port', '0', '--log-format', 'json', '--log-level', 'debug'];
-  const child = spawn(process.execPath, [program, ...fixed, ...args], { env, stdio: ['ignore', 'ignore', 'pipe'] });
-  t.teardown(() => child.kill('SIGKILL'));
   const log: LogLine[] = [];
   const waiting = new Set<() => void>();
   const wake = (): void => {
     for (const each of waiting) each();
   };
-  createInterface({ input: child.stderr }).on('line', (text) => {
-    log.push(text.startsWith('{') ? (JSON.parse(text) as LogLine) : { msg: text });
+  const take = (line: LogLine): void => {
+    log.push(line);
     wake();
-  });
-  const exit = new Promise<number | NodeJS.Signals | null>((resolve) => {
-    child.on('close', (code, signal) => {
-      resolve(code ?? signal);
-      wake();
-    });
-  });
+  };
+  const { process: child, exit } = spawnServer(['--log-level', 'debug', ...args], take, program);
+  t.teardown(() => child.kill('SIGKILL'));
+  void exit.then(wake);
   const line = async (message: string): Promise<LogLine> => {
     for (;;) {
       const found = log.find(({ msg }) => msg === message);
@@ -79,7 +92,7 @@ export async function runProgram(
     for await (const piece of stream) text += String(piece);
     return text;
   };
-  const exit = new Promise<ProgramRun['exit']>((resolve) => {
+  const exit = new Promise<Exit>((resolve) => {
     child.on('close', (code, signal) => resolve(code ?? signal));
   });
   const [stdout, stderr] = await Promise.all([read(child.stdout), read(child.stderr)]);

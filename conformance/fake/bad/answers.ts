@@ -28,6 +28,12 @@ const changeStatus = (when: (request: FakeRequest, body: Body) => boolean, statu
 const isGone = (path: string) => () =>
   except((request) => (request.path === path ? refusal(404, 'Not here.') : undefined));
 
+/** Another text of /metrics. */
+const changeMetrics = (change: (text: string) => string) => () =>
+  changeAnswer((answer, request) =>
+    isAt('/metrics')(answer, request) ? { ...answer, body: change(String(answer.body)) } : undefined,
+  );
+
 /** A refusal that does not name the field. */
 const loseParam = (when: (body: Body) => boolean) => () =>
   changeJson(
@@ -313,6 +319,40 @@ export const badAnswers: readonly BadServer[] = [
   // System
   { name: 'has no /health', fails: ['system/health/health'], make: isGone('/health') },
   { name: 'has no /ready', fails: ['system/health/ready'], make: isGone('/ready') },
+  { name: 'has no /version', fails: ['system/health/version'], make: isGone('/version') },
+  {
+    name: 'has no /metrics',
+    fails: ['system/metrics/text', 'system/metrics/series-of-routers', 'system/metrics/cache-config'],
+    make: isGone('/metrics'),
+  },
+  {
+    name: 'calls metrics HTML',
+    fails: ['system/metrics/text'],
+    make: changeHeader(isAt('/metrics'), 'content-type', 'text/html'),
+  },
+  {
+    name: 'does not say how many requests wait',
+    fails: ['system/metrics/series-of-routers'],
+    make: changeMetrics((text) => text.replace(/^.*waiting.*\n/m, '')),
+  },
+  {
+    name: 'does not say how large a block is',
+    fails: ['system/metrics/cache-config'],
+    make: changeMetrics((text) => text.replace('block_size', 'size_of_blocks')),
+  },
+  {
+    name: 'forgets prompt tokens',
+    fails: ['system/counters/tokens-counted'],
+    make: changeMetrics((text) => text.replace(/(prompt_tokens_total.*) \d+/, '$1 0')),
+  },
+  {
+    name: 'refuses a broken traceparent',
+    fails: ['http/headers/traceparent'],
+    make: () =>
+      except(({ headers: { traceparent = '00-' } }) =>
+        traceparent.startsWith('00-') ? undefined : refusal(400, 'This is no trace.'),
+      ),
+  },
   { name: 'has no /openapi.json', fails: ['system/health/openapi'], make: isGone('/openapi.json') },
   {
     name: 'forgets the chat route in its document',

@@ -15,7 +15,8 @@ import {
   refusal,
   without,
 } from './break.ts';
-import type { BadServer } from './break.ts';
+import type { FakeServer } from '../server.ts';
+import type { BadServer, Mutable } from './break.ts';
 
 /** Refuses bodies that are fine. */
 const refuseIf = (isRefused: (body: Body) => boolean) => () =>
@@ -74,12 +75,12 @@ export const badReaders: readonly BadServer[] = [
   },
   {
     name: 'ignores seed',
-    fails: ['chat/sampling/seed-repeats'],
+    fails: ['chat/sampling/seed-repeats', 'chat/sampling/first-of-several'],
     make: () => changeBody((body) => (isNumber(body['seed']) ? { ...body, seed: anySeed() } : undefined)),
   },
   {
     name: 'is greedy at any temperature',
-    fails: ['chat/sampling/seeds-differ'],
+    fails: ['chat/sampling/seeds-differ', 'chat/sampling/choices-differ'],
     make: () =>
       changeBody((body) =>
         isNumber(body['temperature']) && body['temperature'] <= 2 ? { ...body, temperature: 0 } : undefined,
@@ -154,6 +155,31 @@ export const badReaders: readonly BadServer[] = [
     make: () =>
       changeJson(isCompletion, (json) => {
         for (const choice of json['choices'] as { index: number }[]) choice.index = 0;
+      }),
+  },
+  {
+    name: 'counts the prompt once for each choice',
+    fails: ['chat/usage/prompt-counted-once'],
+    make: changeUsage((usage, choices) => (usage['prompt_tokens'] = Number(usage['prompt_tokens']) * choices)),
+  },
+  {
+    name: 'counts the tokens of one choice only',
+    fails: ['chat/usage/all-choices-counted'],
+    make: changeUsage((usage, choices) => (usage['completion_tokens'] = Number(usage['completion_tokens']) / choices)),
+  },
+  {
+    name: 'gives the first of several choices another seed',
+    fails: ['chat/sampling/first-of-several'],
+    make: () =>
+      changeBody((body) => (Number(body['n']) > 1 && body['seed'] === 42 ? { ...body, seed: 43 } : undefined)),
+  },
+  {
+    name: 'gives all choices one generator',
+    fails: ['chat/sampling/choices-differ'],
+    make: () =>
+      changeJson(isCompletion, (json) => {
+        const choices = json['choices'] as Mutable[];
+        for (const choice of choices) choice['message'] = choices[0]['message'];
       }),
   },
   {
@@ -249,3 +275,13 @@ export const badReaders: readonly BadServer[] = [
     ),
   },
 ];
+
+/** Of answers with several choices. */
+function changeUsage(change: (usage: Mutable, choices: number) => void): () => FakeServer {
+  return () =>
+    changeJson(isCompletion, (json) => {
+      const usage = json['usage'] as Mutable;
+      change(usage, (json['choices'] as unknown[]).length);
+      usage['total_tokens'] = Number(usage['prompt_tokens']) + Number(usage['completion_tokens']);
+    });
+}

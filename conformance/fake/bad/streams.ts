@@ -102,6 +102,7 @@ export const badStreams: readonly BadServer[] = [
       'chat/stop/not-delivered-in-stream',
       'chat/stream/fold-equals-object',
       'chat/stream/one-finish',
+      'chat/stream/each-choice-finishes',
     ],
     make: () =>
       changeChunks((chunk) => {
@@ -244,8 +245,17 @@ export const badStreams: readonly BadServer[] = [
     make: changeText((text, stop) => (text.endsWith(stop.slice(0, -1)) ? text.slice(0, 1 - stop.length) : text)),
   },
   {
+    name: 'lets a choice end without a finish reason',
+    fails: ['chat/stream/each-choice-finishes'],
+    make: () =>
+      changeChunks((chunk) => {
+        const choice = firstChoice(chunk);
+        return choice['index'] === 2 && typeof choice['finish_reason'] === 'string' ? undefined : chunk;
+      }),
+  },
+  {
     name: 'streams the first choice only',
-    fails: ['chat/stream/two-choices'],
+    fails: ['chat/stream/two-choices', 'chat/stream/each-choice-finishes'],
     make: () => changeChunks((chunk) => (firstChoice(chunk)['index'] === 1 ? undefined : chunk)),
   },
 ];

@@ -84,6 +84,11 @@ void t.test('both spellings of the limit; different values are refused', async (
   });
 });
 
+void t.test('n: how many choices', async (t) => {
+  t.equal(reading({ n: 3 }).choices, 3);
+  t.equal(reading({ n: null }).choices, 1);
+});
+
 void t.test('stop: one string or several', async (t) => {
   t.same(reading({ stop: 'END' }).stop, ['END']);
   t.same(reading({ stop: ['a', 'b'] }).stop, ['a', 'b']);

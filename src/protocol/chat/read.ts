@@ -23,7 +23,7 @@ export function read(body: wire.ChatCompletionRequest, facts: RequestFacts): Gen
     sampling: readSampling(body, facts.seed),
     stop: readStop(body.stop),
     maxTokens: readLimit(body),
-    choices: 1,
+    choices: body.n ?? 1,
     truncate: false,
     output: { type: 'logits' },
     traceId: facts.traceId,

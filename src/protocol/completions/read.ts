@@ -3,7 +3,7 @@
 
 import { ApiError } from '../../core/errors.ts';
 import type { GenerationRequest, TextPrompt, TokenPrompt } from '../../core/generation.ts';
-import { seedOfChoice } from '../../core/sampling.ts';
+import { seedOfPrompt } from '../../core/sampling.ts';
 import type * as wire from '../../generated/types.ts';
 import type { RequestFacts } from '../dialect.ts';
 import { checkDelivery, readLimit, readSampling, readStop } from '../generation-options.ts';
@@ -20,7 +20,7 @@ export function read(body: wire.CompletionRequest, facts: RequestFacts): readonl
     stop: readStop(body.stop),
     // The published default, small as it is: clients of this endpoint reckon with it.
     maxTokens: readLimit(body) ?? 16,
-    choices: 1,
+    choices: body.n ?? 1,
     echo: body.echo ?? false,
     truncate: false,
     output: { type: 'logits' },
@@ -30,7 +30,7 @@ export function read(body: wire.CompletionRequest, facts: RequestFacts): readonl
     ...shared,
     id: index === 0 ? facts.id : `${facts.id}-${index}`,
     prompt,
-    sampling: { ...sampling, seed: seedOfChoice(sampling.seed, index) },
+    sampling: { ...sampling, seed: seedOfPrompt(sampling.seed, index) },
   }));
 }
 
