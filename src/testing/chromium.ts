@@ -53,6 +53,8 @@ export async function openBrowser(t: Test): Promise<Browser | undefined> {
 const flags = [
   '--headless',
   '--remote-debugging-pipe',
+  // Its sandbox neither runs as root nor in most containers; the pages are ours.
+  '--no-sandbox',
   '--disable-gpu',
   '--disable-dev-shm-usage',
   '--disable-background-networking',
@@ -89,9 +91,7 @@ export class Browser {
   #rest = '';
 
   constructor(program: string) {
-    // Its sandbox refuses to run as root.
-    const sandbox = process.getuid?.() === 0 ? ['--no-sandbox'] : [];
-    const args = [...flags, ...sandbox, `--user-data-dir=${this.#profile}`];
+    const args = [...flags, `--user-data-dir=${this.#profile}`];
     this.#child = spawn(program, args, {
       env: { ...process.env, NODE_OPTIONS: '' },
       stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'],
