@@ -1,0 +1,21 @@
+import json
+import os
+import urllib.request
+
+base_url = os.environ.get("OPENAI_BASE_URL", "http://127.0.0.1:1234/v1")
+body = {
+    "model": "default",
+    "messages": [{"role": "user", "content": "who are you?"}],
+    "temperature": 0,
+}
+request = urllib.request.Request(
+    f"{base_url}/chat/completions",
+    data=json.dumps(body).encode(),
+    headers={
+        "Content-Type": "application/json",
+        "Authorization": f"Bearer {os.environ.get('OPENAI_API_KEY', 'not-used')}",
+    },
+)
+with urllib.request.urlopen(request) as response:
+    answer = json.load(response)
+print(answer["choices"][0]["message"]["content"])
