@@ -28,6 +28,7 @@ export class NodeExchange implements Exchange {
   #awaitsContinue: boolean;
   #isLost = false;
   #isLingering = false;
+  #finishLingering: (() => void) | undefined;
   #giveUpBody: (() => void) | undefined;
   #wake: (() => void) | undefined;
 
@@ -61,6 +62,11 @@ export class NodeExchange implements Exchange {
   /** The answer is out in full, the rest of the request is being dropped. */
   get isLingering(): boolean {
     return this.#isLingering;
+  }
+
+  /** Nothing more of the request will come. */
+  stopLingering(): void {
+    this.#finishLingering?.();
   }
 
   /** The socket went away. */
@@ -195,6 +201,7 @@ export class NodeExchange implements Exchange {
       request.off('data', stir);
       this.#response.end();
     };
+    this.#finishLingering = finish;
     const stir = (): void => void idle.refresh();
     const idle = setTimeout(finish, this.#options.linger.idleMs);
     const total = setTimeout(finish, this.#options.linger.totalMs);

@@ -157,8 +157,11 @@ export class NodeTransport implements Transport {
 
   /** What the parser could not read, what took too long, and sockets that broke. */
   #clientError(error: NodeJS.ErrnoException, socket: Duplex): void {
+    const connection = this.#connections.get(socket);
     // A refused sender that still sends makes the parser fail again and again; nobody minds.
-    if (this.#connections.get(socket)?.refusedWith !== undefined && error.code !== 'ECONNRESET') return;
+    if (connection?.refusedWith !== undefined && error.code !== 'ECONNRESET') return;
+    // One that is listened to has hung up in the middle of its body: a socket less to keep.
+    if (error.code === 'HPE_INVALID_EOF_STATE') connection?.current?.stopLingering();
     if (error.code === 'ECONNRESET' || !socket.writable) socket.destroy();
     else if (error.code === 'HPE_HEADER_OVERFLOW') this.#refuse(socket, 431);
     else if (error.code === 'HPE_CHUNK_EXTENSIONS_OVERFLOW') this.#refuse(socket, 413);

@@ -699,6 +699,16 @@ for (const candidate of candidates) {
   });
 }
 
+void t.test('node:http: a refused sender that hangs up is not listened to any longer', async (t) => {
+  const port = await start(t, new NodeTransport({ lingerIdleMs: 600_000 }), echo);
+  const client = await RawClient.connect(port);
+  await client.send(rawRequest('POST /', { 'content-length': '1000001' }, 'x'));
+  await client.until('{"reason":"too_large"}');
+  client.socket.end();
+  await client.end();
+  t.ok(client.isClosed || client.socket.readableEnded, 'our side is closed at once, not after ten minutes');
+});
+
 void t.test('node:http: requests that do not arrive in time are refused with 408', async (t) => {
   const transport = new NodeTransport({ headersTimeoutMs: 60, requestTimeoutMs: 120, timeoutCheckMs: 20 });
   const port = await start(t, transport, echo);
