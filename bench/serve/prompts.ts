@@ -64,10 +64,18 @@ export function describeFailure({ baseUrl }: HttpClient, { failure, code }: Chat
   return `${baseUrl.href} does not answer: ${failure}${code === undefined ? '' : ` (${code})`}`;
 }
 
+/** All of one length, and common: they cost the same in most tokenizers. */
 const vocabulary = (
-  'time year people way day man thing woman life child world school state family student group country problem hand part place case week ' +
-  'company system program question work government number night point home water room mother area money story fact month lot right study ' +
-  'book eye job word business issue side kind head house service friend father power hour game line end member law car city name team'
+  'able away back ball band bank base bear beat bell best bird blue boat body bone book both call calm camp card care case ' +
+  'cash city club coal coat code cold come cook cool copy cost dark data date deal deep deer desk door down draw duck dust ' +
+  'each earn east easy edge face fact fair fall farm fast feed feel film find fine fire fish five flag flat flow food foot ' +
+  'form four free fuel full fund gain game gate gift girl give glad goal goat gold good gray grow hall hand hard head hear ' +
+  'heat help hill hold home hope hour idea iron item join jump keep kind king lake lamp land last late lead leaf left life ' +
+  'lift line list load long look love main make mark meet milk mind moon more move name near neck nest news next nice note ' +
+  'open oven page pair park part past path play pool race rain read real ring rise road rock roof room root rule safe sail ' +
+  'sand seat seed sell ship shop show side sign silk snow soap soft soil song soup star stay stem step stop sure swim tail ' +
+  'take talk tall team tell test time town tree true turn unit vast view wait walk wall warm wash wave week well west wide ' +
+  'wild wind wine wing wolf wood word work yard year zero'
 ).split(' ');
 
 function someWords(random: Random, count: number): string {

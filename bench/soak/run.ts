@@ -97,9 +97,13 @@ function judge(checks: readonly Check[]): number {
   return failed === 0 ? 0 : 1;
 }
 
+// Node ends without a word when nothing is left that could settle what is awaited.
+const silent = (): void => void process.stderr.write('error: it ended without a verdict\n');
+process.once('exit', silent);
 try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {
   process.stderr.write(`error: ${error instanceof Error ? error.message : String(error)}\n`);
   process.exitCode = error instanceof UsageError ? 2 : 1;
 }
+process.off('exit', silent);

@@ -74,6 +74,7 @@ class Soak {
     const from = performance.now();
     const until = from + minutes * 60_000;
     const gone = own?.exit.then(() => 'gone' as const);
+    this.#samples.push(await this.#sample());
     while (performance.now() < until && !signal.aborted) {
       const end = Math.min(until, performance.now() + roundMs - pauseMs);
       const ended = await Promise.race([this.#round(end), ...(gone === undefined ? [] : [gone])]);
@@ -186,7 +187,8 @@ class Soak {
       },
     ];
     const { own } = this.#options;
-    if (own === undefined) return checks;
+    if (own === undefined)
+      return [...checks, ...checkSamples(this.#samples).filter(({ isGood }) => isGood !== undefined)];
     const known = new Map(own.errors);
     // One line for each that we killed.
     const told = known.get(goneMessage) ?? 0;

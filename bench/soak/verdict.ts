@@ -53,7 +53,7 @@ export function checkGrowth(what: string, mib: readonly number[]): Check {
 const allowedMib = 16;
 const allowedShare = 0.1;
 
-/** As many at the end as after the first round. */
+/** As many at the end as before the first round. */
 function checkFlat(what: string, counts: readonly number[]): Check {
   const [first, last] = [counts[0], counts.at(-1)];
   if (first === undefined || last === undefined || counts.length < 2)

@@ -101,12 +101,13 @@ function metadataOf(name: string, shape: Shape): Record<string, GgufValue> {
   };
 }
 
-/** The 256 bytes of a byte-level vocabulary, fillers, and an end token: enough to serve the file. */
+/** The 256 bytes of a byte-level vocabulary, words that only answers have (there are no merges), and an end token. */
 function vocabularyOf(size: number): Record<string, GgufValue> {
   const printable = (byte: number): boolean => (byte > 32 && byte < 127) || (byte > 160 && byte !== 173);
   let moved = 256;
   const bytes = Array.from({ length: 256 }, (_, byte) => String.fromCodePoint(printable(byte) ? byte : moved++));
-  const tokens = Array.from({ length: size }, (_, id) => (id < 256 ? bytes[id] : `<filler_${id}>`));
+  const space = bytes[32];
+  const tokens = Array.from({ length: size }, (_, id) => (id < 256 ? bytes[id] : `${space}w${id}`));
   tokens[size - 1] = '<|im_end|>';
   return {
     'tokenizer.ggml.model': { type: 'string', value: 'gpt2' },
@@ -115,7 +116,7 @@ function vocabularyOf(size: number): Record<string, GgufValue> {
     'tokenizer.ggml.token_type': {
       type: 'array',
       of: 'i32',
-      value: tokens.map((_, id) => (id === size - 1 ? 3 : id < 256 ? 1 : 5)),
+      value: tokens.map((_, id) => (id === size - 1 ? 3 : 1)),
     },
     'tokenizer.ggml.merges': { type: 'array', of: 'string', value: [] },
     'tokenizer.ggml.eos_token_id': { type: 'u32', value: size - 1 },
