@@ -1,6 +1,7 @@
 // The law of the engine: tokens and logits of a request depend on model, request and seed, and on nothing else. Thirty random mixtures of
 // requests, on real models and kernels: whatever runs beside a request, in whatever chunks, on however many threads, however often it
-// loses its blocks and wherever its prompt comes from, each of its choices has the tokens, and the bits of the logits, of a lone run.
+// loses its blocks, wherever its prompt comes from and whatever is guessed of it, each of its choices has the tokens, and the bits of the
+// logits, of a lone run.
 
 import { hash } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -21,6 +22,7 @@ import { Engine } from './engine.ts';
 import type { EngineStats, KvCacheType, SubmitOptions } from './messages.ts';
 import { planBackend } from './plan.ts';
 import { runModel } from './runner.ts';
+import { PromptLookup } from './speculation/speculation.ts';
 
 const contextLength = 256;
 const maxSequences = 6;
@@ -49,7 +51,7 @@ for (const [index, [path, kvCache]] of subjects.entries()) {
     });
     t.equal(new Set(alone.map(({ tokens }) => String(tokens))).size, requests.length, 'requests differ');
 
-    const totals = { preemptions: 0, prefixHits: 0 };
+    const totals = { preemptions: 0, prefixHits: 0, drafted: 0, accepted: 0 };
     for (const threads of [1, 2, 3]) {
       await withExecutor(model, kvCache, threads, async (executor) => {
         // 8 + 8 + 7 + 7 mixtures.
@@ -61,6 +63,7 @@ for (const [index, [path, kvCache]] of subjects.entries()) {
             // Little more than what one sequence needs: blocks run out.
             kvBlocks: 4 + next(4),
             isCached: next(4) > 0,
+            speculates: number % 3 > 0 || number > 5,
           };
           const mixed = shuffled(requests, next).slice(0, 6);
           // The second time, the cache is warm.
@@ -79,11 +82,14 @@ for (const [index, [path, kvCache]] of subjects.entries()) {
           t.equal(stats.blocksUsed, 0, 'the pool is left as it began');
           totals.preemptions += stats.preemptions;
           totals.prefixHits += stats.prefixHits;
+          totals.drafted += stats.draftedTokens;
+          totals.accepted += stats.acceptedTokens;
         }
       });
     }
     t.comment(JSON.stringify(totals));
     t.ok(totals.preemptions > 3 && totals.prefixHits > 500, 'enough happened');
+    t.ok(totals.accepted > 50 && totals.drafted > totals.accepted + 50, 'right and wrong guesses');
   });
 }
 
@@ -99,9 +105,23 @@ interface Shape {
   readonly chunk: number;
   readonly kvBlocks: number;
   readonly isCached: boolean;
+  readonly speculates: boolean;
 }
 
-const lone: Shape = { sequences: maxSequences, chunk: maxBatchTokens, kvBlocks: 4 * maxSequences, isCached: false };
+const lone: Shape = {
+  sequences: maxSequences,
+  chunk: maxBatchTokens,
+  kvBlocks: 4 * maxSequences,
+  isCached: false,
+  speculates: false,
+};
+
+/** As if guesses cost nothing: all of them are tested. */
+const free = {
+  learn: (): void => undefined,
+  usual: (): number => 1,
+  estimate: (_: number, more: number): number[] => Array.from({ length: more + 1 }, () => 1),
+};
 
 function makeRequest(i: number, model: Model): SubmitOptions {
   const next = random(i);
@@ -126,7 +146,7 @@ function makeRequest(i: number, model: Model): SubmitOptions {
 async function run(
   executor: Executor,
   model: Model,
-  { sequences, chunk, kvBlocks, isCached }: Shape,
+  { sequences, chunk, kvBlocks, isCached, speculates }: Shape,
   rounds: readonly (readonly SubmitOptions[])[],
 ): Promise<{ readonly outcomes: readonly Outcome[][]; readonly stats: EngineStats }> {
   const said = new Map<string, Outcome>();
@@ -151,9 +171,11 @@ async function run(
     kvBlocks,
     maxSequences: Math.max(sequences, 3),
     maxBatchTokens: chunk,
+    maxOutputs: 16,
     maxWaiting: 100,
     prefixCache: isCached ? { salt: '' } : undefined,
     pace: { promptBudget: () => Infinity, learn: () => undefined },
+    speculation: speculates ? new PromptLookup(free) : undefined,
   });
   for (const requests of rounds) {
     for (const request of requests) {

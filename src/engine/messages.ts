@@ -31,6 +31,7 @@ export type { LayerState } from '../model/network.ts';
 
 export type KvCacheType = 'f32' | 'f16' | 'q8_0';
 export type DeviceKind = 'wasm' | 'reference';
+export type SpeculationMode = 'auto' | 'off';
 export type KernelsBuild = 'strict' | 'rel16' | 'vnni';
 
 export interface LoadOptions {
@@ -52,6 +53,8 @@ export interface LoadOptions {
   readonly maxWaiting: number;
   /** Whether prompts that begin like earlier ones take over what was computed for those; `undefined` is yes. */
   readonly prefixCache?: boolean | undefined;
+  /** Whether what follows is guessed from what a text said before, where that saves time; `undefined` is `auto`. */
+  readonly speculation?: SpeculationMode | undefined;
 }
 
 export interface SubmitOptions {
@@ -120,6 +123,11 @@ export interface EngineStats {
   readonly prefixHits: number;
   /** ... and how often a sequence lost its blocks to another and was computed again. */
   readonly preemptions: number;
+  /** Guesses of what follows: how often a sequence had some in a pass, how many tokens, ... */
+  readonly drafts: number;
+  readonly draftedTokens: number;
+  /** ... and how many of them came true. */
+  readonly acceptedTokens: number;
 }
 
 /** How long a request waited for a place, and how long its prompt took from there. */

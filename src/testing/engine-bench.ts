@@ -19,8 +19,8 @@ export class EngineBench {
   cost: (tokens: number) => number = () => 0;
 
   constructor(changes: Partial<EngineOptions> = {}) {
-    const { maxBatchTokens = 16, maxSequences = 4, kvBlocks = 16 } = changes;
-    this.runner = fakeRunner(kvBlocks, { tokens: maxBatchTokens, sequences: maxSequences });
+    const { maxBatchTokens = 16, maxSequences = 4, kvBlocks = 16, maxOutputs = maxSequences } = changes;
+    this.runner = fakeRunner(kvBlocks, { tokens: maxBatchTokens, sequences: maxSequences, outputs: maxOutputs });
     this.engine = new Engine({
       runner: {
         ...this.runner,

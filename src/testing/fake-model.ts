@@ -18,7 +18,10 @@ export interface FakeRunner extends ModelRunner {
   readonly batches: readonly Batch[];
 }
 
-export function fakeRunner(kvBlocks: number, limits = { tokens: Infinity, sequences: Infinity }): FakeRunner {
+export function fakeRunner(
+  kvBlocks: number,
+  limits = { tokens: Infinity, sequences: Infinity, outputs: Infinity },
+): FakeRunner {
   // Per position the hash of all ids up to it; NaN once the poison was read.
   const cache = new Float64Array(kvBlocks * blockTokens).fill(-1);
   const batches: Batch[] = [];
@@ -28,6 +31,7 @@ export function fakeRunner(kvBlocks: number, limits = { tokens: Infinity, sequen
     forward: async (batch) => {
       const { ids, positions, sequences, blockTables, outputs } = batch;
       invariant(ids.length <= limits.tokens && blockTables.length <= limits.sequences, 'a batch keeps its limits');
+      invariant(outputs.length <= limits.outputs, 'a batch keeps its limits');
       batches.push(batch);
       const slot = (token: number, position: number): number => {
         const block = blockTables[sequences[token]][Math.floor(position / blockTokens)];
