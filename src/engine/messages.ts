@@ -6,6 +6,7 @@
 import type { Failure } from '../core/errors.ts';
 import type { OutputKind } from '../core/generation.ts';
 import type { Constraint, SamplingParams } from '../core/sampling.ts';
+import type { TokenScore } from '../sampling/scores.ts';
 
 /** Embeddings of an image or a sound, put in place of token embeddings. */
 export interface MediaSpan {
@@ -27,6 +28,7 @@ export interface SequenceInput {
   readonly positions?: Int32Array | undefined;
 }
 
+export type { TokenScore };
 export type { LayerState } from '../model/network.ts';
 
 export type KvCacheType = 'f32' | 'f16' | 'q8_0';
@@ -67,7 +69,7 @@ export interface SubmitOptions {
   readonly maxTokens: number;
   /** Ids that end the sequence; they are not delivered. */
   readonly stopIds: readonly number[];
-  /** Log probabilities of the tokens, and of so many alternatives each, 0..20; `undefined`: none. */
+  /** Scores of the tokens: log probabilities, and those of so many alternatives each, 0..20; `undefined`: none. */
   readonly logprobs?: number | undefined;
   /** Also those of the prompt. Then nothing is taken from the prefix cache. */
   readonly promptLogprobs?: boolean | undefined;
@@ -134,16 +136,6 @@ export interface EngineStats {
 export interface PromptTiming {
   readonly queueMs: number;
   readonly prefillMs: number;
-}
-
-/** Natural logarithms of the model's own probabilities, before biases, penalties and temperature. */
-export interface TokenScore {
-  /** Of the token itself. */
-  readonly logprob: number;
-  /** The likeliest tokens, best first, lower ids first among equals, ... */
-  readonly topIds: readonly number[];
-  /** ... and theirs. */
-  readonly topLogprobs: readonly number[];
 }
 
 export type FinishCause = 'stop_id' | 'length';
