@@ -337,12 +337,12 @@ void t.test('what is honoured in this release is what the plan says', async (t) 
       .sort();
   t.strictSame(
     by('honoured'),
-    'max_completion_tokens max_tokens messages min_p model n seed stop stream stream_options temperature top_k top_p'.split(
+    'max_completion_tokens max_tokens messages min_p model n seed stop store stream stream_options temperature top_k top_p'.split(
       ' ',
     ),
   );
   t.match(by('echoed'), ['agent_permission', 'code_execution_permission']);
-  for (const key of 'metadata store user service_tier parallel_tool_calls safety_identifier prompt_cache_key verbosity'.split(
+  for (const key of 'metadata user service_tier parallel_tool_calls safety_identifier prompt_cache_key verbosity'.split(
     ' ',
   )) {
     t.equal(plan.fields[key].support, 'echoed', key);

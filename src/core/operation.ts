@@ -108,5 +108,6 @@ export interface Route {
 
 export interface QueryParameter {
   readonly name: string;
-  readonly type: 'string' | 'integer' | 'number' | 'boolean' | 'array';
+  /** `object`: a map of texts, written `name[key]=value`. */
+  readonly type: 'string' | 'integer' | 'number' | 'boolean' | 'array' | 'object';
 }
