@@ -5,6 +5,7 @@ import { benchCompare } from './compare/compare.ts';
 import { benchEngine } from './engine.ts';
 import { benchHttp } from './http.ts';
 import { benchKernels } from './kernels.ts';
+import { benchProfile } from './profile.ts';
 import { benchServe } from './serve/serve.ts';
 import { benchSynth } from './synth/synth.ts';
 
@@ -40,6 +41,13 @@ const commands: Record<string, Command> = {
     usage: 'kernels [--kernels BUILD] [--rows 1024] [--cols 3072] [--tokens 64] [--seconds 1]',
     what: 'GB/s and GMAC/s of each matrix kernel and build on one thread, by benchmark.js',
     run: benchKernels,
+  },
+  profile: {
+    usage:
+      'profile --model PATH [--threads N] [--prompt 512] [--gen 64] [--depth 0] [--kv-cache f32|f16|q8_0] [--kernels auto] ' +
+      '[--engine-runtime auto|system|bundled|PATH] [--json]',
+    what: 'where the time of a prefill chunk and of a decode step goes: share, GB/s and GMAC/s of each operation, waiting',
+    run: benchProfile,
   },
   serve: {
     usage:
