@@ -14,7 +14,10 @@ export function refuse(options: SubmitOptions, limits: AdmissionLimits): Failure
   return refuseUnsupported(options) ?? refusePrompt(options.input.ids, limits) ?? refuseNumbers(options, limits);
 }
 
-function refuseUnsupported({ input, constraint, adapter, output }: SubmitOptions): Failure | undefined {
+function refuseUnsupported(options: SubmitOptions): Failure | undefined {
+  const { input, constraint, adapter, output, logprobs, promptLogprobs = false } = options;
+  if (logprobs !== undefined || promptLogprobs)
+    return unsupported('Log probabilities are not supported by this engine yet; leave them out.');
   if (input.spans.length > 0)
     return unsupported('Images, audio and other media are not supported by this engine; send text.');
   if (input.positions !== undefined)

@@ -64,6 +64,10 @@ export interface SubmitOptions {
   readonly maxTokens: number;
   /** Ids that end the sequence; they are not delivered. */
   readonly stopIds: readonly number[];
+  /** Log probabilities of the tokens, and of so many alternatives each, 0..20; `undefined`: none. */
+  readonly logprobs?: number | undefined;
+  /** Also those of the prompt. Then nothing is taken from the prefix cache. */
+  readonly promptLogprobs?: boolean | undefined;
   readonly output: OutputKind;
   readonly adapter?: string | undefined;
   readonly tenant: string;
@@ -124,6 +128,16 @@ export interface PromptTiming {
   readonly prefillMs: number;
 }
 
+/** Natural logarithms of the model's own probabilities, before biases, penalties and temperature. */
+export interface TokenScore {
+  /** Of the token itself. */
+  readonly logprob: number;
+  /** The likeliest tokens, best first, lower ids first among equals, ... */
+  readonly topIds: readonly number[];
+  /** ... and theirs. */
+  readonly topLogprobs: readonly number[];
+}
+
 export type FinishCause = 'stop_id' | 'length';
 
 export type FromEngine =
@@ -147,14 +161,20 @@ export type FromEngine =
       readonly id: string;
       readonly choice: number;
       readonly ids: readonly number[];
+      /** One for each id, where they were asked for. */
+      readonly scores?: readonly TokenScore[] | undefined;
       readonly timing?: PromptTiming | undefined;
     }
+  /** Of the prompt's tokens from the one at index `at` on, which is 1 at first: nothing precedes the one at 0. All come before the first token. */
+  | { readonly type: 'prompt'; readonly id: string; readonly at: number; readonly scores: readonly TokenScore[] }
   /** The choice is complete; with the last one, so is the request. */
   | {
       readonly type: 'finished';
       readonly id: string;
       readonly choice: number;
       readonly cause: FinishCause;
+      /** Of the stop id, where log probabilities were asked for. */
+      readonly score?: TokenScore | undefined;
       readonly timing?: PromptTiming | undefined;
     }
   /** All choices end. */

@@ -120,11 +120,13 @@ async function* mingled(sources: readonly Source[]): AsyncGenerator<Sourced, voi
 }
 
 function total(usages: readonly Usage[]): Usage {
-  const sum = (key: keyof Usage): number => usages.reduce((all, usage) => all + usage[key], 0);
+  const sum = (key: keyof Usage): number => usages.reduce((all, usage) => all + (usage[key] ?? 0), 0);
+  const reasoningTokens = sum('reasoningTokens');
   return {
     promptTokens: sum('promptTokens'),
     completionTokens: sum('completionTokens'),
     cachedTokens: sum('cachedTokens'),
+    ...(reasoningTokens > 0 && { reasoningTokens }),
   };
 }
 

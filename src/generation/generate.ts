@@ -9,6 +9,7 @@ import type { Accepted } from '../engine/client.ts';
 import { ChoiceText } from './choice-text.ts';
 import type { ModelParts, Models } from './models.ts';
 import { placeOf, promptText, writePrompt } from './prompt.ts';
+import { resolveSampling } from './sampling.ts';
 
 export function createGenerate(models: Models): Generate {
   return (request, signal) => generate(models, request, signal);
@@ -58,6 +59,7 @@ async function* follow(
         ({ cachedTokens } = event);
         continue;
       }
+      invariant(event.type !== 'prompt', 'log probabilities are refused');
       const text = texts[event.choice];
       // It ended with a stop string; the engine may not have heard of it yet.
       if (!open.has(text)) continue;
@@ -92,7 +94,7 @@ async function submit(
   const room = contextLength - ids.length;
   const options: SubmitOptions = {
     input: { ids, spans: [] },
-    sampling: request.sampling,
+    sampling: resolveSampling(request.sampling, parts),
     constraint: request.constraint,
     choices: request.choices,
     // A limit beyond the context is no mistake: clients send large ones, and the answer then ends with `length`.
@@ -124,5 +126,7 @@ function refuseUnsupported(request: GenerationRequest): void {
   const { prompt } = request;
   if (request.logprobs !== undefined) refuse('Log probabilities are');
   if (request.truncate) refuse('Shortening a prompt that is too long is');
+  if (request.ignoreEos === true) refuse('Going on after the end of a turn is');
+  if ((request.bestOf ?? request.choices) !== request.choices) refuse('Ranked continuations are');
   if (prompt.type === 'chat' && (prompt.tools.length > 0 || prompt.toolChoice.mode === 'required')) refuse('Tools are');
 }

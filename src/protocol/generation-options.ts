@@ -2,7 +2,7 @@
 // valid (generated validator) and ask for nothing that is refused (field plan).
 
 import { ApiError } from '../core/errors.ts';
-import type { SamplingParams } from '../core/sampling.ts';
+import type { SamplingRequest } from '../core/sampling.ts';
 import type * as wire from '../generated/types.ts';
 
 export interface SamplingFields {
@@ -14,7 +14,7 @@ export interface SamplingFields {
 }
 
 /** `seed`: in use when the body names none. */
-export function readSampling(body: SamplingFields, seed: number): SamplingParams {
+export function readSampling(body: SamplingFields, seed: number): SamplingRequest {
   const minP = body.min_p ?? 0;
   return {
     temperature: body.temperature ?? 1,
