@@ -20,7 +20,7 @@ export interface OperationParts {
 
 export function createOperations({ models, generate, store, system }: OperationParts): Operations {
   return {
-    ...chatOperations(generate, store),
+    ...chatOperations(models, generate, store),
     ...storedOperations(store, models),
     ...completionOperations(generate),
     ...tokenOperations(models),

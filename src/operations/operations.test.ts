@@ -8,6 +8,7 @@ import { plain } from '../generation/formats/plain.ts';
 import { Models, ServedModel, type EngineHandle, type ModelParts } from '../generation/models.ts';
 import { createOperations } from './index.ts';
 import { MemoryCompletionStore } from '../storage/memory.ts';
+import { ChatTemplate } from '../tokenizer/template.ts';
 import { measured } from './measure.ts';
 import type { ChatStore } from './stored.ts';
 
@@ -24,7 +25,8 @@ const events: readonly GenerationEvent[] = [
 function setUp({ strictHealth = false } = {}) {
   const engine = { state: 'ready' as EngineHandle['state'], submit: () => Promise.reject(new Error('unused')) };
   const model = new ServedModel('tiny', ['small'], 7);
-  const parts = { engine, format: plain, contextLength: 128, fingerprint: 'fp_1', longestToken: 1 };
+  const template = new ChatTemplate('{{ mood }}{% for m in messages %}{{ m.content }}{% endfor %}');
+  const parts = { engine, format: plain, template, contextLength: 128, fingerprint: 'fp_1', longestToken: 1 };
   const load = (): void => model.loaded(parts as unknown as ModelParts);
   const requests: GenerationRequest[] = [];
   const generate: Generate = async function* (request) {
@@ -42,14 +44,16 @@ function setUp({ strictHealth = false } = {}) {
   const store: ChatStore = new MemoryCompletionStore();
   const operations = createOperations({ models: new Models([model]), generate, store, system });
   const notes: Record<string, unknown> = {};
+  const ignored: string[] = [];
   const context: Context = {
     requestId: 'req_1',
     principal: { id: 'ann' },
     signal: new AbortController().signal,
     log: silentLog,
     note: (facts) => Object.assign(notes, facts),
+    ignored: (field) => ignored.push(field),
   };
-  return { operations, context, load, engine, server, requests, notes };
+  return { operations, context, load, engine, server, requests, notes, ignored };
 }
 
 void t.test('chat: an object, or a stream of chunks; id, time, tenant and seed are drawn here', async (t) => {
@@ -124,6 +128,28 @@ void t.test('store: kept before the answer ends, listed, changed and deleted, fo
     deleted: true,
   });
   await t.rejects(operations.retrieveChatCompletion({ path }, context), { name: 'ApiError', kind: 'not_found' });
+});
+
+void t.test('what has no effect with this model is told', async (t) => {
+  const { operations, context, load, ignored, requests } = setUp();
+  load();
+  const chat_template_kwargs = { mood: 'good', weather: 'fine', messages: [] };
+  const body = {
+    messages: 'Hi',
+    min_p: 7,
+    enable_thinking: true,
+    reasoning_effort: 'high',
+    chat_template_kwargs,
+  } as const;
+  await operations.createChatCompletion({ body }, context);
+  t.same(ignored, [
+    'min_p',
+    'chat_template_kwargs.weather',
+    'chat_template_kwargs.messages',
+    'enable_thinking',
+    'reasoning_effort',
+  ]);
+  t.match(requests[0].prompt, { template: { mood: 'good', enable_thinking: true, reasoning_effort: 'high' } });
 });
 
 void t.test('models: what can be named, and nothing else', async (t) => {
