@@ -18,7 +18,7 @@ export interface ChatPrompt {
 }
 
 /** Raw text: special tokens may be written out in it, no template is applied. */
-export interface TextPrompt {
+export interface TextPrompt extends Gap {
   readonly type: 'text';
   /** Empty: the beginning of a new document. */
   readonly text: string;
@@ -27,10 +27,15 @@ export interface TextPrompt {
 }
 
 /** Ids that go to the model as they are. */
-export interface TokenPrompt {
+export interface TokenPrompt extends Gap {
   readonly type: 'tokens';
   readonly ids: readonly number[];
   readonly param: string;
+}
+
+export interface Gap {
+  /** What follows the gap that is to be filled; `undefined`: nothing does. */
+  readonly suffix?: string | undefined;
 }
 
 export type Pooling = 'none' | 'mean' | 'cls' | 'last' | 'rank';

@@ -3,7 +3,8 @@
 //   prompt -> ids -> engine ~> ids of each choice -> choice-text.ts -> events
 
 import { ApiError, fromFailure, invariant, toFailure } from '../core/errors.ts';
-import type { Generate, GenerationEvent, GenerationRequest } from '../core/generation.ts';
+import type { Generate, GenerationEvent, GenerationRequest, Prompt } from '../core/generation.ts';
+import type { Tokenizer } from '../tokenizer/tokenizer.ts';
 import type { SubmitOptions } from '../engine/messages.ts';
 import type { Accepted } from '../engine/client.ts';
 import { ChoiceText } from './choice-text.ts';
@@ -99,7 +100,7 @@ async function submit(
     choices: request.choices,
     // A limit beyond the context is no mistake: clients send large ones, and the answer then ends with `length`.
     maxTokens: Math.min(request.maxTokens ?? room, room),
-    stopIds: [...tokenizer.vocabulary.endOfGeneration],
+    stopIds: stopIdsOf(request.prompt, tokenizer),
     output: request.output,
     adapter: request.adapter,
     tenant: request.tenant,
@@ -114,6 +115,11 @@ async function submit(
     if (!(error instanceof ApiError) || error.param !== 'messages') throw error;
     throw fromFailure({ ...toFailure(error), param: placeOf(request.prompt) });
   }
+}
+
+function stopIdsOf(prompt: Prompt, { vocabulary }: Tokenizer): readonly number[] {
+  const fills = prompt.type !== 'chat' && prompt.suffix !== undefined;
+  return [...new Set([...vocabulary.endOfGeneration, ...(fills ? (vocabulary.fillInMiddle?.ends ?? []) : [])])];
 }
 
 /** What the engine would not see and therefore could not refuse itself. */

@@ -19,7 +19,7 @@ export type EngineHandle = Pick<EngineClient, 'state' | 'submit'>;
 export interface ModelParts {
   readonly engine: EngineHandle;
   readonly tokenizer: Tokenizer;
-  readonly template: Pick<ChatTemplate, 'render'>;
+  readonly template: Pick<ChatTemplate, 'render' | 'shape' | 'mentions'>;
   readonly format: OutputFormat;
   /** Positions of prompt and answer together. */
   readonly contextLength: number;
