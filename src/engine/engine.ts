@@ -3,12 +3,11 @@
 
 import { blockTokens } from '../compute/backend.ts';
 import { invariant, type Failure } from '../core/errors.ts';
-import type { SamplingParams } from '../core/sampling.ts';
-import { SamplingError } from '../sampling/sampler.ts';
+import { SamplingError, type Sampled, type Sampler, type TokenSource } from '../sampling/sampler.ts';
 import { refuse } from './admission.ts';
 import { buildBatch, outputsOf, tokensOf } from './batch.ts';
 import { BlockPool } from './block-pool.ts';
-import type { EngineStats, FinishCause, FromEngine, PromptTiming, SubmitOptions } from './messages.ts';
+import type { EngineStats, FinishCause, FromEngine, PromptTiming, SubmitOptions, TokenScore } from './messages.ts';
 import { Pace, type PromptPace } from './pace.ts';
 import { PrefixCache, PrefixKeys, rootKey } from './prefix-cache.ts';
 import type { ModelRunner } from './runner.ts';
@@ -16,15 +15,9 @@ import { Scheduler, type Scheduled } from './scheduler.ts';
 import { Sequence, type KvStore } from './sequence.ts';
 import type { Speculation } from './speculation/speculation.ts';
 
-/**
- * Token number `index` of continuation `choice` of an answer, from logits [vocabulary] and nothing else. Throws `SamplingError` for NaN
- * and the like.
- */
-export type Sample = (logits: Float32Array, sampling: SamplingParams, index: number, choice: number) => number;
-
 export interface EngineOptions {
   readonly runner: ModelRunner;
-  readonly sample: Sample;
+  readonly sampler: Sampler;
   readonly emit: (message: FromEngine) => void;
   /** Positions of a sequence, prompt and answer together. */
   readonly contextLength: number;
@@ -194,46 +187,69 @@ export class Engine {
   #continue(sequence: Sequence, logits: Float32Array): boolean {
     const { id, choice, unforked } = sequence;
     const choices = [choice, ...Array.from({ length: unforked }, (_, i) => i + 1)];
-    const tokens = choices.map((each) => this.#choose(sequence, logits, each));
-    if (!tokens.every((token) => token !== undefined)) {
+    const sources = choices.map((each) => (each === choice && sequence.source) || this.#begins(sequence, each));
+    sequence.source = sources[0];
+    const tokens = this.#choose(sources, logits);
+    if (tokens === undefined) {
       this.#fail(id, unusableLogits);
       return false;
     }
+    for (const [i, source] of sources.entries()) source.push(tokens[i].id);
     // Forked before anything ends: a parent that ends gives its blocks back.
-    const forks = choices.slice(1).map((each, i) => sequence.fork(each, tokens[i + 1], this.#store.pool));
-    for (const fork of forks) {
+    const forks = choices.slice(1).map((each, i) => sequence.fork(each, tokens[i + 1].id, this.#store.pool));
+    for (const [i, fork] of forks.entries()) {
+      fork.source = sources[i + 1];
       this.#requests.get(id)?.sequences.add(fork);
       this.#scheduler.addFork(fork);
     }
-    const isGuessed = sequence.append(tokens[0]);
+    const isGuessed = sequence.append(tokens[0].id);
     for (const [i, each] of [sequence, ...forks].entries()) this.#deliver(each, tokens[i]);
     return isGuessed;
   }
 
   /** The token is the sequence's last one. */
-  #deliver(sequence: Sequence, token: number): void {
+  #deliver(sequence: Sequence, { id: token, score }: Sampled): void {
     const { id, choice, options } = sequence;
     const timing = choice === 0 && sequence.generated === 1 ? this.#timing(sequence) : undefined;
-    if (options.stopIds.includes(token)) return this.#finish(sequence, 'stop_id', timing);
-    this.#options.emit({ type: 'tokens', id, choice, ids: [token], ...(timing !== undefined && { timing }) });
+    if (options.stopIds.includes(token)) return this.#finish(sequence, 'stop_id', { timing, score });
+    this.#options.emit({
+      type: 'tokens',
+      id,
+      choice,
+      ids: [token],
+      ...(score !== undefined && { scores: [score] }),
+      ...(timing !== undefined && { timing }),
+    });
     if (sequence.isFull) this.#finish(sequence, 'length');
   }
 
+  #begins({ options, promptTokens, known }: Sequence, choice: number): TokenSource {
+    const { sampling, logprobs } = options;
+    return this.#options.sampler.begin({ sampling, logprobs, prompt: known.subarray(0, promptTokens), choice });
+  }
+
   /** `undefined`: the logits name no distribution, which is the end of this request and of no other. */
-  #choose({ options, generated }: Sequence, logits: Float32Array, choice: number): number | undefined {
+  #choose(sources: readonly TokenSource[], logits: Float32Array): Sampled[] | undefined {
     try {
-      return this.#options.sample(logits, options.sampling, generated, choice);
+      return sources.map((source) => source.next(logits));
     } catch (error) {
       if (error instanceof SamplingError) return undefined;
       throw error;
     }
   }
 
-  #finish(sequence: Sequence, cause: FinishCause, timing?: PromptTiming): void {
+  #finish(sequence: Sequence, cause: FinishCause, { timing, score }: LastWords = {}): void {
     const { id, choice, start } = sequence;
     this.#averageMs += 0.2 * (this.#now() - start.at - this.#averageMs);
     this.#drop(sequence);
-    this.#options.emit({ type: 'finished', id, choice, cause, ...(timing !== undefined && { timing }) });
+    this.#options.emit({
+      type: 'finished',
+      id,
+      choice,
+      cause,
+      ...(score !== undefined && { score }),
+      ...(timing !== undefined && { timing }),
+    });
   }
 
   #timing({ start, startedAt = start.at }: Sequence): PromptTiming {
@@ -276,6 +292,11 @@ export class Engine {
       retryAfterSeconds: Math.min(60, Math.max(1, seconds)),
     };
   }
+}
+
+interface LastWords {
+  readonly timing?: PromptTiming | undefined;
+  readonly score?: TokenScore | undefined;
 }
 
 const unusableLogits: Failure = {

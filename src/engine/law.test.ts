@@ -12,14 +12,15 @@ import type { Executor } from '../compute/backend.ts';
 import { createWasmBackend } from '../compute/wasm/backend.ts';
 import { buildModel, type Model } from '../model/model.ts';
 import { tinyMetadata, tinyQwen3, tinyTensors, writeTinyModel, type TinyModel } from '../model/tiny.ts';
-import { sampleAt } from '../sampling/sampler.ts';
+import { createSampler, type Sampler } from '../sampling/sampler.ts';
+import type { SamplingParams } from '../core/sampling.ts';
 import { f32ToF16 } from '../tensor/half.ts';
 import { random } from '../testing/engine-bench.ts';
 import { projectRoot } from '../testing/fixtures.ts';
 import { openCheckpoint } from '../weights/gguf.ts';
 import { writeGguf } from '../weights/gguf-writer.ts';
 import { Engine } from './engine.ts';
-import type { EngineStats, KvCacheType, SubmitOptions } from './messages.ts';
+import type { EngineStats, KvCacheType, SubmitOptions, TokenScore } from './messages.ts';
 import { planBackend } from './plan.ts';
 import { runModel } from './runner.ts';
 import { PromptLookup } from './speculation/speculation.ts';
@@ -98,6 +99,8 @@ interface Outcome {
   readonly tokens: number[];
   /** A hash of the logits of each token, as bits. */
   readonly bits: string[];
+  /** Of those that asked for them. */
+  readonly scores: TokenScore[];
 }
 
 interface Shape {
@@ -125,7 +128,7 @@ const free = {
 
 function makeRequest(i: number, model: Model): SubmitOptions {
   const next = random(i);
-  const vocabulary = model.program.buffers[model.program.logits].cols;
+  const vocabulary = vocabularyOf(model);
   const length = [1, 63, 64, 65, 127, 128, 130, 40, 90, 150][i];
   // Some begin alike.
   const shared = random(i % 3);
@@ -133,7 +136,8 @@ function makeRequest(i: number, model: Model): SubmitOptions {
   return {
     input: { ids: Int32Array.from(ids), spans: [] },
     // The seed also names the request: the sampler is told no more of it.
-    sampling: { temperature: i % 4 === 0 ? 0 : 1.5, topP: 1, topK: 0, minP: 0, seed: i },
+    sampling: { temperature: i % 4 === 0 ? 0 : 1.5, topP: 1, topK: 0, minP: 0, seed: i, ...options[i] },
+    logprobs: [undefined, 5, 0, 20][i % 4],
     choices: i % 4 === 1 ? 3 : 1,
     maxTokens: 25 + next(30),
     stopIds: [],
@@ -141,6 +145,56 @@ function makeRequest(i: number, model: Model): SubmitOptions {
     tenant: 'anonymous',
     priority: next(2),
   };
+}
+
+/** What each request asks of the sampler besides its temperature. */
+const options: readonly Partial<SamplingParams>[] = [
+  {},
+  { topK: 40 },
+  { topP: 0.9, frequencyPenalty: 0.5 },
+  { minP: 0.02, presencePenalty: 1.5 },
+  { repetitionPenalty: 1.3, logitBias: [{ id: 7, bias: 2 }] },
+  { dry: { multiplier: 0.8, base: 1.75, allowedLength: 1, breakers: Int32Array.of(3, 4, 5) } },
+  { topK: 30, topP: 0.95, minP: 0.01 },
+  {},
+  { dry: { multiplier: 2, base: 1.5, allowedLength: 2, breakers: new Int32Array() }, frequencyPenalty: -0.3 },
+  {
+    topP: 0.5,
+    repetitionPenalty: 0.9,
+    logitBias: [
+      { id: 9, bias: -100 },
+      { id: 11, bias: 5 },
+    ],
+  },
+];
+
+/** A sampler that tells what it is asked. */
+function hearing(
+  sampler: Sampler,
+  hear: (seed: number, choice: number, index: number, logits: Uint8Array) => void,
+): Sampler {
+  return {
+    ...sampler,
+    begin: (of) => {
+      const source = sampler.begin(of);
+      let index = 0;
+      return {
+        next: (logits) => {
+          const bytes = new Uint8Array(logits.buffer, logits.byteOffset, logits.byteLength);
+          hear(of.sampling.seed, of.choice, index, bytes);
+          return source.next(logits);
+        },
+        push: (id) => {
+          index++;
+          source.push(id);
+        },
+      };
+    },
+  };
+}
+
+function vocabularyOf({ program }: Model): number {
+  return program.buffers[program.logits].cols;
 }
 
 async function run(
@@ -151,20 +205,24 @@ async function run(
 ): Promise<{ readonly outcomes: readonly Outcome[][]; readonly stats: EngineStats }> {
   const said = new Map<string, Outcome>();
   const note = (id: string): Outcome => {
-    const outcome = said.get(id) ?? { tokens: [], bits: [] };
+    const outcome = said.get(id) ?? { tokens: [], bits: [], scores: [] };
     said.set(id, outcome);
     return outcome;
   };
   let round = 0;
+  const vocabulary = vocabularyOf(model);
+  const sampler = createSampler(vocabulary);
   const engine = new Engine({
-    runner: runModel(executor, model.program.buffers[model.program.logits].cols),
-    sample: (logits, sampling, index, choice) => {
-      const bytes = new Uint8Array(logits.buffer, logits.byteOffset, logits.byteLength);
-      note(`${round} ${sampling.seed} ${choice}`).bits[index] = hash('sha1', bytes);
-      return sampleAt(logits, sampling, index, choice);
-    },
+    runner: runModel(executor, vocabulary),
+    sampler: hearing(sampler, (seed, choice, index, logits) => {
+      note(`${round} ${seed} ${choice}`).bits[index] = hash('sha1', logits);
+    }),
     emit: (message) => {
-      if (message.type === 'tokens') note(`${message.id} ${message.choice}`).tokens.push(...message.ids);
+      if (message.type === 'tokens') {
+        const { tokens, scores } = note(`${message.id} ${message.choice}`);
+        tokens.push(...message.ids);
+        scores.push(...(message.scores ?? []));
+      }
       if (message.type === 'failed' || message.type === 'rejected') throw new Error(message.error.message);
     },
     contextLength,
@@ -188,7 +246,11 @@ async function run(
   const outcomes = rounds.map((requests, number) =>
     requests.map(({ sampling, choices = 1 }) => {
       const all = Array.from({ length: choices }, (_, choice) => note(`${number} ${sampling.seed} ${choice}`));
-      return { tokens: all.flatMap(({ tokens }) => tokens), bits: all.flatMap(({ bits }) => bits) };
+      return {
+        tokens: all.flatMap(({ tokens }) => tokens),
+        bits: all.flatMap(({ bits }) => bits),
+        scores: all.flatMap(({ scores }) => scores),
+      };
     }),
   );
   return { outcomes, stats: engine.stats };

@@ -6,7 +6,7 @@ import { createWasmBackend } from '../compute/wasm/backend.ts';
 import { ApiError } from '../core/errors.ts';
 import { buildModel } from '../model/model.ts';
 import { ModelError } from '../model/error.ts';
-import { sampleAt } from '../sampling/sampler.ts';
+import { createSampler } from '../sampling/sampler.ts';
 import { openCheckpoint } from '../weights/gguf.ts';
 import { Engine } from './engine.ts';
 import { fingerprint } from './fingerprint.ts';
@@ -41,7 +41,7 @@ export const loadEngine: LoadEngine = async (options, emit) => {
   const { maxSequences, maxBatchTokens, maxWaiting, kvCache } = options;
   const engine = new Engine({
     runner,
-    sample: sampleAt,
+    sampler: createSampler(vocabularySize),
     emit,
     contextLength,
     kvBlocks: plan.kvBlocks,

@@ -6,6 +6,7 @@
 import type { Failure } from '../core/errors.ts';
 import type { OutputKind } from '../core/generation.ts';
 import type { Constraint, SamplingParams } from '../core/sampling.ts';
+import type { TokenScore } from '../sampling/scores.ts';
 
 /** Embeddings of an image or a sound, put in place of token embeddings. */
 export interface MediaSpan {
@@ -27,6 +28,7 @@ export interface SequenceInput {
   readonly positions?: Int32Array | undefined;
 }
 
+export type { TokenScore };
 export type { LayerState } from '../model/network.ts';
 
 export type KvCacheType = 'f32' | 'f16' | 'q8_0';
@@ -67,6 +69,10 @@ export interface SubmitOptions {
   readonly maxTokens: number;
   /** Ids that end the sequence; they are not delivered. */
   readonly stopIds: readonly number[];
+  /** Scores of the tokens: log probabilities, and those of so many alternatives each, 0..20; `undefined`: none. */
+  readonly logprobs?: number | undefined;
+  /** Also those of the prompt. Then nothing is taken from the prefix cache. */
+  readonly promptLogprobs?: boolean | undefined;
   readonly output: OutputKind;
   readonly adapter?: string | undefined;
   readonly tenant: string;
@@ -155,14 +161,20 @@ export type FromEngine =
       readonly id: string;
       readonly choice: number;
       readonly ids: readonly number[];
+      /** One for each id, where they were asked for. */
+      readonly scores?: readonly TokenScore[] | undefined;
       readonly timing?: PromptTiming | undefined;
     }
+  /** Of the prompt's tokens from the one at index `at` on, which is 1 at first: nothing precedes the one at 0. All come before the first token. */
+  | { readonly type: 'prompt'; readonly id: string; readonly at: number; readonly scores: readonly TokenScore[] }
   /** The choice is complete; with the last one, so is the request. */
   | {
       readonly type: 'finished';
       readonly id: string;
       readonly choice: number;
       readonly cause: FinishCause;
+      /** Of the stop id, where log probabilities were asked for. */
+      readonly score?: TokenScore | undefined;
       readonly timing?: PromptTiming | undefined;
     }
   /** All choices end. */

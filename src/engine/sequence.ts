@@ -4,6 +4,7 @@ import { blockTokens } from '../compute/backend.ts';
 import { invariant } from '../core/errors.ts';
 import type { BlockPool } from './block-pool.ts';
 import type { SubmitOptions } from './messages.ts';
+import type { TokenSource } from '../sampling/sampler.ts';
 import type { PrefixCache, PrefixKeys } from './prefix-cache.ts';
 
 /** `waiting`: holds no blocks. `running`: has a place in the batch. `done`: finished, failed or cancelled; nothing more is said of it. */
@@ -42,6 +43,8 @@ export class Sequence {
   status: SequenceStatus = 'waiting';
   /** Continuations that it will have to make room for beside itself: those of its request that are not forked yet. */
   unforked: number;
+  /** Says which token comes next; there is none before the prompt is computed. */
+  source: TokenSource | undefined;
   /** When it took part in a pass for the first time. */
   startedAt: number | undefined;
   readonly #ids: Int32Array;

@@ -102,6 +102,10 @@ export class Handler {
       },
       log: visit.log,
       note: (facts) => Object.assign(visit.notes, facts),
+      ignored: (field) => {
+        unknown.set(field, field);
+        tellIgnored(visit, unknown);
+      },
     };
     const request = { body, path: parameters, query: query.values };
     const operation = this.#operations.get(route.operationId);
@@ -126,9 +130,7 @@ export class Handler {
 
   #ignore(visit: Visit, { operationId }: Route, unknown: ReadonlyMap<string, string>): void {
     if (this.#options.strictFields === true) refuseUnknown(unknown);
-    const header = ignoredHeader(unknown);
-    visit.headers = { ...visit.headers, 'x-ignored-fields': header };
-    visit.notes['ignored'] = header;
+    const header = tellIgnored(visit, unknown);
     const names = [...unknown.keys()].map((name) => `${operationId} ${name.slice(0, 100)}`);
     const isNew = names.some((name) => !this.#reported.has(name));
     if (!isNew || this.#reported.size + names.length > maxReported) return;
@@ -155,6 +157,13 @@ export class Handler {
     visit.notes['events'] = outcome.events;
     if (outcome.failure !== undefined) visit.notes['failed'] = outcome.failure.code ?? outcome.failure.kind;
   }
+}
+
+function tellIgnored(visit: Visit, fields: ReadonlyMap<string, string>): string {
+  const header = ignoredHeader(fields);
+  visit.headers = { ...visit.headers, 'x-ignored-fields': header };
+  visit.notes['ignored'] = header;
+  return header;
 }
 
 function credentialsOf(exchange: Exchange): Credentials {

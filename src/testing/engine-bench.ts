@@ -2,7 +2,7 @@
 
 import { Engine, type EngineOptions } from '../engine/engine.ts';
 import type { FromEngine } from '../engine/messages.ts';
-import { fakeRunner, fakeSample, poisonId, type FakeRunner } from './fake-model.ts';
+import { fakeRunner, fakeSampler, poisonId, type FakeRunner } from './fake-model.ts';
 
 export interface Outcome {
   readonly tokens: number[];
@@ -29,7 +29,7 @@ export class EngineBench {
           return this.runner.forward(batch);
         },
       },
-      sample: fakeSample,
+      sampler: fakeSampler,
       emit: (message) => this.said.push(message),
       contextLength: 256,
       kvBlocks,
