@@ -10,7 +10,8 @@ import { planBackend } from '../../src/engine/plan.ts';
 import { runModel } from '../../src/engine/runner.ts';
 import { PromptLookup, type Speculation } from '../../src/engine/speculation/speculation.ts';
 import { buildModel } from '../../src/model/model.ts';
-import { sampleAt } from '../../src/sampling/sampler.ts';
+import { createSampler } from '../../src/sampling/sampler.ts';
+import { teacher } from '../../src/testing/fake-model.ts';
 import { openCheckpoint } from '../../src/weights/gguf.ts';
 import { readArguments } from '../arguments.ts';
 import { seededRandom } from '../random.ts';
@@ -78,7 +79,6 @@ class SpeculationBench {
   readonly #close: () => Promise<void>;
   #isOn = false;
   #passes = 0;
-  /** By seed, which names the user. */
   #answer: readonly number[] = [];
   #firstAt: { readonly ms: number; readonly cpuMs: number; readonly passes: number } | undefined;
 
@@ -101,20 +101,18 @@ class SpeculationBench {
 
   private constructor(
     { prompt, generated }: RunOptions,
-    parts: Omit<ConstructorParameters<typeof Engine>[0], 'sample' | 'emit' | 'maxWaiting'>,
+    parts: Omit<ConstructorParameters<typeof Engine>[0], 'sampler' | 'emit' | 'maxWaiting'>,
   ) {
     const { runner } = parts;
+    const sampler = createSampler(runner.vocabularySize);
     const size = { promptTokens: prompt, answerTokens: generated, vocabularySize: runner.vocabularySize };
     const source = readFileSync(new URL('../../src/engine/engine.js', import.meta.url), 'utf8');
     this.texts = [codeEdit(source, size), randomText(seededRandom(1), size)];
     this.#close = () => runner.close();
     this.#engine = new Engine({
       ...parts,
-      sample: (logits, sampling, index, choice) => {
-        // What it says is not used, what it costs is.
-        sampleAt(logits, sampling, index, choice);
-        return this.#answer[index];
-      },
+      // What the real one says is not used, what it costs is.
+      sampler: { ...sampler, begin: (options) => teacher(this.#answer, sampler).begin(options) },
       emit: (message) => {
         if (message.type === 'tokens') this.#firstAt ??= this.#now();
       },

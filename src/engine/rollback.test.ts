@@ -3,8 +3,7 @@
 import t from 'tap';
 import type { LayerState } from '../model/model.ts';
 import { EngineBench, promptIds, random } from '../testing/engine-bench.ts';
-import { expectedTokens, fakeRequest, poisonId } from '../testing/fake-model.ts';
-import { SamplingError } from '../sampling/sampler.ts';
+import { expectedTokens, fakeRequest, poisonId, teacher } from '../testing/fake-model.ts';
 import { BlockPool } from './block-pool.ts';
 import { canRemember, canSpeculate } from './layer-states.ts';
 import { PrefixCache, PrefixKeys } from './prefix-cache.ts';
@@ -202,10 +201,7 @@ void t.test('logits that are not numbers fail a request only if its own text lea
   const failing = new EngineBench({
     maxOutputs: 8,
     speculation: guesses(wrong),
-    sample: (logits, _sampling, index) => {
-      if (Number.isNaN(logits[0])) throw new SamplingError('not a number');
-      return wrong[index];
-    },
+    sampler: teacher(wrong),
   });
   failing.engine.submit('a', request);
   await failing.run();

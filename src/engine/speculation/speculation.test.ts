@@ -2,7 +2,7 @@
 
 import t from 'tap';
 import { EngineBench, random } from '../../testing/engine-bench.ts';
-import { fakeRequest } from '../../testing/fake-model.ts';
+import { fakeRequest, teacher } from '../../testing/fake-model.ts';
 import { Acceptance } from './acceptance.ts';
 import { Drafter } from './drafter.ts';
 import { NgramIndex } from './ngram-index.ts';
@@ -152,7 +152,7 @@ async function duration(
     maxSequences: users,
     maxBatchTokens: 64,
     maxOutputs: 16,
-    sample: (_logits, _sampling, index) => answer[index],
+    sampler: teacher(answer),
     speculation,
   });
   bench.cost = cost;
