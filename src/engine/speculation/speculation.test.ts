@@ -13,8 +13,7 @@ const copy = (from: number, to: number): number[] => Array.from({ length: to - f
 const guessed = (drafter: Drafter, most: number): number[] => drafter.guess(most).map(({ id }) => id);
 
 function drafterOf(prompt: readonly number[], answer: readonly number[] = []): Drafter {
-  const drafter = new Drafter();
-  drafter.read(Int32Array.from(prompt));
+  const drafter = new Drafter(Int32Array.from(prompt));
   drafter.follow(Int32Array.from(answer));
   return drafter;
 }
@@ -72,6 +71,21 @@ void t.test('after an edit the copy is taken up again', async (t) => {
   // Where 120 stood last something else came, but the copy goes on behind 119.
   const elsewhere = [...source, 120, 50, 51];
   t.same(guessed(drafterOf(elsewhere, [...begun, 7, 120]), 2), [121, 122]);
+});
+
+void t.test('a prediction is copied from its beginning, past edits, and no longer than it proves right', async (t) => {
+  const prediction = copy(100, 150);
+  const guess = (answer: readonly number[]): number[] => {
+    const drafter = new Drafter(Int32Array.from(copy(0, 20)), Int32Array.from(prediction));
+    drafter.follow(Int32Array.from(answer));
+    t.equal(drafter.length, 20 + answer.length, 'the prediction is not part of the text');
+    return guessed(drafter, 3);
+  };
+  t.same(guess([]), [100, 101, 102], 'before anything is said');
+  t.same(guess([100, 101]), [102, 103, 104]);
+  t.same(guess([7, 101, 102]), [103, 104, 105], 'another beginning');
+  t.same(guess([100, 101, 102, 110]), [111, 112, 113]);
+  t.same(guess([3, 4, 5]), [6, 7, 8], 'something else is said');
 });
 
 void t.test('how a text arrives does not change what is guessed', async (t) => {
