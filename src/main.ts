@@ -99,8 +99,13 @@ async function serve(config: Config, terminal: Terminal): Promise<number> {
   const servers = createServers({
     config,
     transport: chosen.transport,
-    pages: docsPages({ version }),
-    operations: createOperations({ models, generate: createGenerate(models), store: new MemoryCompletionStore(), system }),
+    pages: docsPages({ version, document }),
+    operations: createOperations({
+      models,
+      generate: createGenerate(models),
+      store: new MemoryCompletionStore(),
+      system,
+    }),
     keys,
     onAnswered: (answered) => metrics.answered(answered),
     log,
