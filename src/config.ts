@@ -2,7 +2,7 @@
 // cannot disagree. Precedence: flag, TRAMONTANE_* variable, the plain old variable (PORT), default.
 
 import { physicalCores } from './cores.ts';
-import type { DeviceKind, KernelsBuild, KvCacheType } from './engine/messages.ts';
+import type { DeviceKind, KernelsBuild, KvCacheType, SpeculationMode } from './engine/messages.ts';
 import type { ApiKey } from './http/keys.ts';
 import { apiKey, integer, nonEmpty, oneOf, origin, size, truth, UsageError } from './flag-values.ts';
 import { nearest, readArguments, readFlag, type Environment, type Flag } from './flags.ts';
@@ -26,6 +26,7 @@ export interface Config {
   readonly maxBatchTokens: number;
   readonly maxWaiting: number;
   readonly prefixCache: boolean;
+  readonly speculation: SpeculationMode;
   /** 0: off. */
   readonly watchdogMs: number;
   readonly host: string;
@@ -247,6 +248,14 @@ const flags: { readonly [K in keyof Config]: Flag<Config[K]> } = {
     parse: (text) => oneOf(['on', 'off'])(text) === 'on',
     fallback: () => true,
     fallbackText: 'on',
+  },
+  speculation: {
+    name: 'speculation',
+    group: 'Engine',
+    value: 'MODE',
+    text: 'auto, or off: guess what follows from what the text said before, where that saves time; answers are the same',
+    parse: oneOf(['auto', 'off']),
+    fallback: () => 'auto',
   },
   watchdogMs: {
     name: 'watchdog',

@@ -6,6 +6,7 @@
 import type { Failure } from '../core/errors.ts';
 import type { OutputKind } from '../core/generation.ts';
 import type { Constraint, SamplingParams } from '../core/sampling.ts';
+import type { TokenScore } from '../sampling/scores.ts';
 
 /** Embeddings of an image or a sound, put in place of token embeddings. */
 export interface MediaSpan {
@@ -27,10 +28,12 @@ export interface SequenceInput {
   readonly positions?: Int32Array | undefined;
 }
 
+export type { TokenScore };
 export type { LayerState } from '../model/network.ts';
 
 export type KvCacheType = 'f32' | 'f16' | 'q8_0';
 export type DeviceKind = 'wasm' | 'reference';
+export type SpeculationMode = 'auto' | 'off';
 export type KernelsBuild = 'strict' | 'rel16' | 'vnni';
 
 export interface LoadOptions {
@@ -52,6 +55,8 @@ export interface LoadOptions {
   readonly maxWaiting: number;
   /** Whether prompts that begin like earlier ones take over what was computed for those; `undefined` is yes. */
   readonly prefixCache?: boolean | undefined;
+  /** Whether what follows is guessed from what a text said before, where that saves time; `undefined` is `auto`. */
+  readonly speculation?: SpeculationMode | undefined;
 }
 
 export interface SubmitOptions {
@@ -64,7 +69,7 @@ export interface SubmitOptions {
   readonly maxTokens: number;
   /** Ids that end the sequence; they are not delivered. */
   readonly stopIds: readonly number[];
-  /** Log probabilities of the tokens, and of so many alternatives each, 0..20; `undefined`: none. */
+  /** Scores of the tokens: log probabilities, and those of so many alternatives each, 0..20; `undefined`: none. */
   readonly logprobs?: number | undefined;
   /** Also those of the prompt. Then nothing is taken from the prefix cache. */
   readonly promptLogprobs?: boolean | undefined;
@@ -120,22 +125,17 @@ export interface EngineStats {
   readonly prefixHits: number;
   /** ... and how often a sequence lost its blocks to another and was computed again. */
   readonly preemptions: number;
+  /** Guesses of what follows: how often a sequence had some in a pass, how many tokens, ... */
+  readonly drafts: number;
+  readonly draftedTokens: number;
+  /** ... and how many of them came true. */
+  readonly acceptedTokens: number;
 }
 
 /** How long a request waited for a place, and how long its prompt took from there. */
 export interface PromptTiming {
   readonly queueMs: number;
   readonly prefillMs: number;
-}
-
-/** Natural logarithms of the model's own probabilities, before biases, penalties and temperature. */
-export interface TokenScore {
-  /** Of the token itself. */
-  readonly logprob: number;
-  /** The likeliest tokens, best first, lower ids first among equals, ... */
-  readonly topIds: readonly number[];
-  /** ... and theirs. */
-  readonly topLogprobs: readonly number[];
 }
 
 export type FinishCause = 'stop_id' | 'length';
