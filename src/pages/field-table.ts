@@ -141,7 +141,7 @@ class Rows {
     if (values.length > 0)
       return values
         .filter((value) => value !== null)
-        .map((value) => `\`${String(value)}\``)
+        .map((value) => `\`${typeof value === 'string' ? value : JSON.stringify(value)}\``)
         .join(', ');
     return [plain.type ?? 'any']
       .flat()
