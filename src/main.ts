@@ -105,7 +105,7 @@ async function serve(config: Config, terminal: Terminal, output: Output): Promis
   const servers = createServers({
     config,
     transport: chosen.transport,
-    pages: docsPages({ version }),
+    pages: docsPages({ version, document }),
     operations: createOperations({
       models,
       generate: createGenerate(models),
