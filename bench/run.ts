@@ -7,6 +7,7 @@ import { benchHttp } from './http.ts';
 import { benchKernels } from './kernels.ts';
 import { benchProfile } from './profile.ts';
 import { benchServe } from './serve/serve.ts';
+import { benchSpeculation } from './speculation/speculation.ts';
 import { benchSynth } from './synth/synth.ts';
 
 interface Command {
@@ -55,6 +56,13 @@ const commands: Record<string, Command> = {
       '[--shared-prefix 0] [--api-key KEY] [--temperature 0] [--seed N] [--timeout 300] [--json]',
     what: 'time to first token, time between tokens and throughput of any server that speaks the OpenAI API, by number of users',
     run: benchServe,
+  },
+  speculation: {
+    usage:
+      'speculation --model PATH [--threads N] [--prompt 512] [--gen 256] [--users 1] [--rounds 5] [--kv-cache f32|f16|q8_0] ' +
+      '[--kernels auto] [--engine-runtime auto|system|bundled|PATH] [--json]',
+    what: 'tokens per second with --speculation auto over those with off, on a given edit of code and on random text',
+    run: benchSpeculation,
   },
   synth: {
     usage: 'synth SHAPE RECIPE OUT',
