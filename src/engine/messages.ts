@@ -3,6 +3,7 @@
 //   server -> engine   load, submit, cancel, shutdown
 //   engine -> server   progress, loaded | unloadable, accepted | rejected, tokens, finished | failed, stats
 
+import type { KvCacheType } from '../compute/backend.ts';
 import type { Failure } from '../core/errors.ts';
 import type { OutputKind } from '../core/generation.ts';
 import type { Constraint, SamplingParams } from '../core/sampling.ts';
@@ -28,10 +29,10 @@ export interface SequenceInput {
   readonly positions?: Int32Array | undefined;
 }
 
+export { kvCacheTypes, type KvCacheType } from '../compute/backend.ts';
 export type { TokenScore };
 export type { LayerState } from '../model/network.ts';
 
-export type KvCacheType = 'f32' | 'f16' | 'q8_0';
 export type DeviceKind = 'wasm' | 'reference';
 export type SpeculationMode = 'auto' | 'off';
 export type KernelsBuild = 'strict' | 'rel16' | 'vnni';
@@ -69,6 +70,8 @@ export interface SubmitOptions {
   readonly maxTokens: number;
   /** Ids that end the sequence; they are not delivered. */
   readonly stopIds: readonly number[];
+  /** What the answer probably says: it may come faster then, and is the same. At most a context of it is of use. */
+  readonly prediction?: Int32Array | undefined;
   /** Scores of the tokens: log probabilities, and those of so many alternatives each, 0..20; `undefined`: none. */
   readonly logprobs?: number | undefined;
   /** Also those of the prompt. Then nothing is taken from the prefix cache. */
