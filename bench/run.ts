@@ -6,6 +6,7 @@ import { benchEngine } from './engine.ts';
 import { benchHttp } from './http.ts';
 import { benchKernels } from './kernels.ts';
 import { benchProfile } from './profile.ts';
+import { benchSampling } from './sampling.ts';
 import { benchServe } from './serve/serve.ts';
 import { benchSpeculation } from './speculation/speculation.ts';
 import { benchSynth } from './synth/synth.ts';
@@ -49,6 +50,11 @@ const commands: Record<string, Command> = {
       '[--engine-runtime auto|system|bundled|PATH] [--json]',
     what: 'where the time of a prefill chunk and of a decode step goes: share, GB/s and GMAC/s of each operation, waiting',
     run: benchProfile,
+  },
+  sampling: {
+    usage: 'sampling [--vocabulary 151936] [--text 2000] [--rounds 20]',
+    what: 'microseconds of CPU time to choose a token, by parameters, for a typical and for a flat row of logits',
+    run: benchSampling,
   },
   serve: {
     usage:
