@@ -6,6 +6,7 @@ import { benchEngine } from './engine.ts';
 import { benchHttp } from './http.ts';
 import { benchKernels } from './kernels.ts';
 import { benchServe } from './serve/serve.ts';
+import { benchStream } from './stream/stream.ts';
 import { benchSynth } from './synth/synth.ts';
 
 interface Command {
@@ -47,6 +48,11 @@ const commands: Record<string, Command> = {
       '[--shared-prefix 0] [--api-key KEY] [--temperature 0] [--seed N] [--timeout 300] [--json]',
     what: 'time to first token, time between tokens and throughput of any server that speaks the OpenAI API, by number of users',
     run: benchServe,
+  },
+  stream: {
+    usage: 'stream [--model PATH] [--threads N] [--streams 1,2,8] [--gen 128] [--seconds 3] [--rounds 3] [--json]',
+    what: 'milliseconds from the sampling of a token in the engine process to its bytes at the socket of a client, by number of streams',
+    run: benchStream,
   },
   synth: {
     usage: 'synth SHAPE RECIPE OUT',

@@ -33,6 +33,8 @@ export interface EngineOptions {
   readonly maxWaiting: number;
   /** Whether blocks are remembered for later prompts; the salt names what decides their bits besides the text. `undefined`: they are not. */
   readonly prefixCache?: { readonly salt: string } | undefined;
+  /** As `LoadOptions.stampsTokens`. */
+  readonly stampsTokens?: boolean | undefined;
   /** Milliseconds, monotonic. */
   readonly now?: () => number;
   /** Decides how long prompts may make a pass; left out: by the clock. */
@@ -187,7 +189,8 @@ export class Engine {
     const { id, choice, options } = sequence;
     const timing = choice === 0 && sequence.generated === 1 ? this.#timing(sequence) : undefined;
     if (options.stopIds.includes(token)) return this.#finish(sequence, 'stop_id', timing);
-    this.#options.emit({ type: 'tokens', id, choice, ids: [token], ...(timing !== undefined && { timing }) });
+    const stamp = this.#options.stampsTokens === true ? { sampledAt: process.hrtime.bigint() } : undefined;
+    this.#options.emit({ type: 'tokens', id, choice, ids: [token], ...(timing !== undefined && { timing }), ...stamp });
     if (sequence.isFull) this.#finish(sequence, 'length');
   }
 

@@ -46,6 +46,7 @@ export const loadEngine: LoadEngine = async (options, emit) => {
     maxSequences,
     maxBatchTokens,
     maxWaiting,
+    stampsTokens: options.stampsTokens,
     prefixCache: canRemember(model, options) ? { salt: kvCache } : undefined,
   });
   return {

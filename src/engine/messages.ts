@@ -52,6 +52,8 @@ export interface LoadOptions {
   readonly maxWaiting: number;
   /** Whether prompts that begin like earlier ones take over what was computed for those; `undefined` is yes. */
   readonly prefixCache?: boolean | undefined;
+  /** Whether each token says when it was sampled, for measurements; `undefined` is no. */
+  readonly stampsTokens?: boolean | undefined;
 }
 
 export interface SubmitOptions {
@@ -148,6 +150,8 @@ export type FromEngine =
       readonly choice: number;
       readonly ids: readonly number[];
       readonly timing?: PromptTiming | undefined;
+      /** With `stampsTokens`: nanoseconds of the clock that all processes share (`process.hrtime`). */
+      readonly sampledAt?: bigint | undefined;
     }
   /** The choice is complete; with the last one, so is the request. */
   | {

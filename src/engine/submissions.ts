@@ -9,7 +9,13 @@ import type { EngineMeter, SequenceMeter, SequenceOutcome } from './meter.ts';
 export type EngineEvent =
   /** Its turn has come. `cachedTokens`: prompt tokens that the prefix cache answered. At most once, before any token. */
   | { readonly type: 'begun'; readonly cachedTokens: number }
-  | { readonly type: 'tokens'; readonly choice: number; readonly ids: readonly number[] }
+  | {
+      readonly type: 'tokens';
+      readonly choice: number;
+      readonly ids: readonly number[];
+      /** Only where the engine was asked for it (`LoadOptions.stampsTokens`). */
+      readonly sampledAt?: bigint | undefined;
+    }
   /** The choice is complete. Once per choice; the last one is the last event. */
   | { readonly type: 'finished'; readonly choice: number; readonly cause: FinishCause };
 
@@ -147,10 +153,11 @@ export class Submissions {
         submission.hasBegun = true;
         return this.#push(id, submission, { type: 'begun', cachedTokens: message.cachedTokens });
       case 'tokens': {
-        const { choice, ids, timing } = message;
+        const { choice, ids, timing, sampledAt } = message;
         if (!submission.choices.has(choice)) return;
         submission.meters[choice]?.tokens(ids.length, timing);
-        return this.#push(id, submission, { type: 'tokens', choice, ids });
+        const event = { type: 'tokens', choice, ids } as const;
+        return this.#push(id, submission, sampledAt === undefined ? event : { ...event, sampledAt });
       }
       case 'finished': {
         const { choice, cause } = message;
