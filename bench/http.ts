@@ -1,7 +1,6 @@
 // What a request costs over each transport, in one run, side by side: the real way from bytes to operation and back with operations that
 // compute nothing, log and metrics as by default, and handlers without a server above them that write the same bytes. Load comes from another thread over loopback.
 
-import { readFileSync } from 'node:fs';
 import { createServer as createBareServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Worker } from 'node:worker_threads';
@@ -17,6 +16,7 @@ import { loadUws, UwsTransport } from '../src/http/uws.ts';
 import { Metrics } from '../src/metrics.ts';
 import { modelOperations } from '../src/operations/models.ts';
 import { readArguments } from './arguments.ts';
+import { mainThreadCpuUs } from './cpu-time.ts';
 import { openDefaultOutput } from './default-output.ts';
 import type { Load, LoadResult } from './http-load.ts';
 import { median } from './statistics.ts';
@@ -38,9 +38,9 @@ export async function benchHttp(args: readonly string[]): Promise<void> {
   for (let round = 0; round < rounds; round++) {
     for (const { name, request, start } of runs) {
       const { port, close } = await start();
-      const before = threadCpuUs();
+      const before = mainThreadCpuUs();
       const result = await generator.run({ port, request, connections, warmUpMs: 300, ms });
-      const cpuUs = (threadCpuUs() - before) / result.allAnswers;
+      const cpuUs = (mainThreadCpuUs() - before) / result.allAnswers;
       await close();
       measured.set(name, [...(measured.get(name) ?? []), { ...result, cpuUs }]);
     }
@@ -297,15 +297,6 @@ interface Ratio {
   readonly to: string;
   readonly ratio: number;
   readonly cpuRatio: number;
-}
-
-/** Time that this thread has had a core, where the system tells (Linux); else `NaN`. */
-function threadCpuUs(): number {
-  try {
-    return Number(readFileSync(`/proc/self/task/${process.pid}/schedstat`, 'utf8').split(' ')[0]) / 1000;
-  } catch {
-    return Number.NaN;
-  }
 }
 
 function print(facts: Readonly<Record<string, Cell>>, rows: readonly Row[], ratios: readonly Ratio[]): void {

@@ -5,7 +5,9 @@ import { benchCompare } from './compare/compare.ts';
 import { benchEngine } from './engine.ts';
 import { benchHttp } from './http.ts';
 import { benchKernels } from './kernels.ts';
+import { benchScrape } from './scrape/scrape.ts';
 import { benchServe } from './serve/serve.ts';
+import { benchStart } from './start/start.ts';
 import { benchStream } from './stream/stream.ts';
 import { benchSynth } from './synth/synth.ts';
 
@@ -42,12 +44,22 @@ const commands: Record<string, Command> = {
     what: 'GB/s and GMAC/s of each matrix kernel and build on one thread, by benchmark.js',
     run: benchKernels,
   },
+  scrape: {
+    usage: 'scrape [--streams 8] [--rate 20] [--gen 128] [--seconds 3] [--rounds 3] [--json] [-- OPTIONS OF serve]',
+    what: 'what reading /metrics so often costs our own server under load, and how soon it is answered',
+    run: benchScrape,
+  },
   serve: {
     usage:
       'serve --base-url URL[,URL] --model NAME[,NAME] [--concurrency 1,2,4,8,16] [--prompt 128] [--gen 64] [--requests N] ' +
       '[--shared-prefix 0] [--api-key KEY] [--temperature 0] [--seed N] [--timeout 300] [--json]',
     what: 'time to first token, time between tokens and throughput of any server that speaks the OpenAI API, by number of users',
     run: benchServe,
+  },
+  start: {
+    usage: 'start [--node PATH[,PATH]] [--rounds 7] [--json] [-- OPTIONS OF serve]',
+    what: 'milliseconds from starting our own server to a model that answers, on this Node and on the one in runtime/',
+    run: benchStart,
   },
   stream: {
     usage: 'stream [--model PATH] [--threads N] [--streams 1,2,8] [--gen 128] [--seconds 3] [--rounds 3] [--json]',

@@ -2,7 +2,6 @@
 // with the other streams meanwhile. Stamps are those of one clock: CLOCK_MONOTONIC is the same in all processes of a machine.
 
 import { fileURLToPath } from 'node:url';
-import { Worker } from 'node:worker_threads';
 import { chooseTransport } from '../../src/choose-transport.ts';
 import { physicalCores } from '../../src/cores.ts';
 import { createEngineClient } from '../../src/engine/client.ts';
@@ -23,7 +22,9 @@ import { readArguments } from '../arguments.ts';
 import { openDefaultOutput } from '../default-output.ts';
 import { spread, type Spread } from '../statistics.ts';
 import { formatFacts, formatTable, rounded } from '../table.ts';
-import type { Arrivals, Listening } from './reader.ts';
+import type { Arrivals } from './listening.ts';
+import { Reader } from './reader.ts';
+import { describe } from '../urgent.ts';
 import { Stamps } from './stamps.ts';
 
 export async function benchStream(args: readonly string[]): Promise<void> {
@@ -63,7 +64,7 @@ export async function benchStream(args: readonly string[]): Promise<void> {
     gen: maxTokens,
     seconds: ms / 1000,
     rounds,
-    reader: reader.isUrgent ? 'before all others' : 'waits for a core as all others',
+    reader: describe(reader.isUrgent),
   };
   if (options.flag('json')) process.stdout.write(`${JSON.stringify({ ...facts, rows })}\n`);
   else {
@@ -191,31 +192,4 @@ async function serve(path: string, threads: number, maxSequences: number): Promi
       output.close();
     },
   };
-}
-
-interface Heard {
-  readonly arrivals?: Arrivals;
-  readonly isUrgent?: boolean;
-  readonly error?: string;
-}
-
-class Reader {
-  /** Whether it may go before those who compute. */
-  isUrgent = false;
-  readonly #worker = new Worker(new URL('./reader.js', import.meta.url));
-
-  listen(wanted: Listening): Promise<Arrivals> {
-    return new Promise((resolve, reject) => {
-      this.#worker.once('message', (message: Heard) => {
-        this.isUrgent = message.isUrgent ?? false;
-        if (message.arrivals === undefined) reject(new Error(message.error));
-        else resolve(message.arrivals);
-      });
-      this.#worker.postMessage(wanted);
-    });
-  }
-
-  async close(): Promise<void> {
-    await this.#worker.terminate();
-  }
 }
