@@ -25,16 +25,20 @@ import { mergeSplits } from './merge';
 /** `scratch`: this thread's own bytes, see SCRATCH_BYTES of the host. */
 export function run(records: usize, count: u32, batch: usize, sync: usize, threads: i32, scratch: usize): void {
   for (let i: u32 = 0; i < count; i++) {
-    const record = records + <usize>i * RECORD_BYTES;
     const counter = sync + COUNTERS + (<usize>i << 2);
-    const items = itemCount(record, batch);
-    const size = word(record, 3);
-    for (;;) {
-      const from = atomic.add<u32>(counter, 1) * size;
-      if (from >= items) break;
-      execute(record, batch, from, min(from + size, items), scratch);
-    }
+    work(records + <usize>i * RECORD_BYTES, batch, counter, scratch);
     barrier(sync, threads, counter);
+  }
+}
+
+/** This thread's share of one record, without the barrier behind it: for whoever wants to time the two apart. */
+export function work(record: usize, batch: usize, counter: usize, scratch: usize): void {
+  const items = itemCount(record, batch);
+  const size = word(record, 3);
+  for (;;) {
+    const from = atomic.add<u32>(counter, 1) * size;
+    if (from >= items) break;
+    execute(record, batch, from, min(from + size, items), scratch);
   }
 }
 

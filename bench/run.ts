@@ -5,8 +5,10 @@ import { benchCompare } from './compare/compare.ts';
 import { benchEngine } from './engine.ts';
 import { benchHttp } from './http.ts';
 import { benchKernels } from './kernels.ts';
+import { benchProfile } from './profile.ts';
 import { benchScrape } from './scrape/scrape.ts';
 import { benchServe } from './serve/serve.ts';
+import { benchSpeculation } from './speculation/speculation.ts';
 import { benchStart } from './start/start.ts';
 import { benchStream } from './stream/stream.ts';
 import { benchSynth } from './synth/synth.ts';
@@ -29,7 +31,7 @@ const commands: Record<string, Command> = {
   },
   engine: {
     usage:
-      'engine --model PATH [--threads N] [--prompt 512] [--gen 64] [--depth 0] [--kv-cache f32|f16|q8_0] [--kernels auto] ' +
+      'engine --model PATH [--threads N] [--prompt 512] [--gen 64] [--depth 0] [--kv-cache f32|f16|i16|q8_0] [--kernels auto] ' +
       '[--engine-runtime auto|system|bundled|PATH] [--json]',
     what: 'prefill and decode speed, load time and memory of one model on the Node that the server would take',
     run: benchEngine,
@@ -44,6 +46,13 @@ const commands: Record<string, Command> = {
     what: 'GB/s and GMAC/s of each matrix kernel and build on one thread, by benchmark.js',
     run: benchKernels,
   },
+  profile: {
+    usage:
+      'profile --model PATH [--threads N] [--prompt 512] [--gen 64] [--depth 0] [--kv-cache f32|f16|i16|q8_0] [--kernels auto] ' +
+      '[--engine-runtime auto|system|bundled|PATH] [--json]',
+    what: 'where the time of a prefill chunk and of a decode step goes: share, GB/s and GMAC/s of each operation, waiting',
+    run: benchProfile,
+  },
   scrape: {
     usage: 'scrape [--streams 8] [--rate 20] [--gen 128] [--seconds 3] [--rounds 3] [--json] [-- OPTIONS OF serve]',
     what: 'what reading /metrics so often costs our own server under load, and how soon it is answered',
@@ -55,6 +64,13 @@ const commands: Record<string, Command> = {
       '[--shared-prefix 0] [--api-key KEY] [--temperature 0] [--seed N] [--timeout 300] [--json]',
     what: 'time to first token, time between tokens and throughput of any server that speaks the OpenAI API, by number of users',
     run: benchServe,
+  },
+  speculation: {
+    usage:
+      'speculation --model PATH [--threads N] [--prompt 512] [--gen 256] [--users 1] [--rounds 5] [--kv-cache f32|f16|q8_0] ' +
+      '[--kernels auto] [--engine-runtime auto|system|bundled|PATH] [--json]',
+    what: 'tokens per second with --speculation auto over those with off, on a given edit of code and on random text',
+    run: benchSpeculation,
   },
   start: {
     usage: 'start [--node PATH[,PATH]] [--rounds 7] [--json] [-- OPTIONS OF serve]',

@@ -87,6 +87,7 @@ async function start(
     maxBatchTokens: config.maxBatchTokens,
     maxWaiting: config.maxWaiting,
     prefixCache: config.prefixCache,
+    speculation: config.speculation,
   };
   const info = await engine.start(options, runtime.execPath);
   const { contextLength, trainedContextLength, fingerprint } = info;

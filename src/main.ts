@@ -22,6 +22,7 @@ import { docsPages } from './pages/docs.ts';
 import { createProgress, type Progress } from './progress.ts';
 import { createServers } from './servers.ts';
 import { stopOnSignals } from './signals.ts';
+import { MemoryCompletionStore } from './storage/memory.ts';
 import { exitCodeOf, linesOf, noSuchModel } from './start-error.ts';
 import { errorText, isLoopback, startScreen, type ScreenFacts } from './terminal.ts';
 import { findParts } from './weights/gguf-parts.ts';
@@ -104,8 +105,13 @@ async function serve(config: Config, terminal: Terminal, output: Output): Promis
   const servers = createServers({
     config,
     transport: chosen.transport,
-    pages: docsPages({ version }),
-    operations: createOperations({ models, generate: createGenerate(models), system }),
+    pages: docsPages({ version, document }),
+    operations: createOperations({
+      models,
+      generate: createGenerate(models),
+      store: new MemoryCompletionStore(),
+      system,
+    }),
     keys,
     onAnswered: (answered) => metrics.answered(answered),
     log,

@@ -7,6 +7,9 @@ export const counters = {
   prefix_cache_queries_total: 'Prompt tokens looked up in the prefix cache.',
   prefix_cache_hits_total: 'Prompt tokens that the prefix cache answered.',
   num_preemptions_total: 'How often a sequence lost its cache blocks to another and was computed again.',
+  spec_decode_num_drafts_total: 'How often a sequence had guesses of what follows in a pass.',
+  spec_decode_num_draft_tokens_total: 'Tokens guessed.',
+  spec_decode_num_accepted_tokens_total: 'Guessed tokens that came true.',
 } as const;
 
 export type CounterName = keyof typeof counters;

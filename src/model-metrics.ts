@@ -41,7 +41,7 @@ export class ModelMetrics implements EngineMeter {
   #sizes: Record<SizeName, Histogram> | undefined;
   #engine: WatchedEngine | undefined;
   /** Of the running process. */
-  #told = { preemptions: 0, prefixQueries: 0, prefixHits: 0 };
+  #told: Partial<EngineStats> = {};
 
   constructor(model: string, { prefix, legacy }: MetricsNaming) {
     this.#name = (name) => (prefix === 'vllm' ? `vllm:${name}` : `tramontane_${name}`);
@@ -119,13 +119,12 @@ export class ModelMetrics implements EngineMeter {
     this.#passTokens.observe(tokens);
   }
 
-  stats({ preemptions, prefixQueries, prefixHits }: EngineStats): void {
-    const told = this.#told;
-    this.#told = { preemptions, prefixQueries, prefixHits };
-    // A new process counts from zero.
-    this.#counters.num_preemptions_total.inc(Math.max(0, preemptions - told.preemptions));
-    this.#counters.prefix_cache_queries_total.inc(Math.max(0, prefixQueries - told.prefixQueries));
-    this.#counters.prefix_cache_hits_total.inc(Math.max(0, prefixHits - told.prefixHits));
+  stats(stats: EngineStats): void {
+    for (const [name, key] of engineCounts) {
+      // A new process counts from zero.
+      this.#counters[name].inc(Math.max(0, stats[key] - (this.#told[key] ?? 0)));
+    }
+    this.#told = stats;
   }
 
   /** All its series. */
@@ -228,6 +227,16 @@ export class ModelMetrics implements EngineMeter {
     return histogram;
   }
 }
+
+/** Counters whose values the engine tells. */
+const engineCounts = [
+  ['num_preemptions_total', 'preemptions'],
+  ['prefix_cache_queries_total', 'prefixQueries'],
+  ['prefix_cache_hits_total', 'prefixHits'],
+  ['spec_decode_num_drafts_total', 'drafts'],
+  ['spec_decode_num_draft_tokens_total', 'draftedTokens'],
+  ['spec_decode_num_accepted_tokens_total', 'acceptedTokens'],
+] as const satisfies readonly (readonly [CounterName, keyof EngineStats])[];
 
 function each<K extends string, V, T>(table: Readonly<Record<K, V>>, make: (name: K, row: V) => T): Record<K, T> {
   const rows = Object.entries(table) as [K, V][];

@@ -43,8 +43,14 @@ export async function benchStart(args: readonly string[]): Promise<void> {
     'engine on',
   ];
   const lines = rows.map((row) => [
-    ...[row.node, row.readyMs, row.fastestMs, row.listeningMs],
-    ...[row.ownMs, row.serverCpuMs, row.engineCpuMs, row.engineNode],
+    row.node,
+    row.readyMs,
+    row.fastestMs,
+    row.listeningMs,
+    row.ownMs,
+    row.serverCpuMs,
+    row.engineCpuMs,
+    row.engineNode,
   ]);
   process.stdout.write(`${formatFacts({ rounds })}\n${formatTable(header, lines)}`);
 }

@@ -15,6 +15,7 @@ import { createServer } from '../../src/http/server.ts';
 import { bundledModel, modelName } from '../../src/load-model.ts';
 import { Metrics } from '../../src/metrics.ts';
 import { createOperations } from '../../src/operations/index.ts';
+import { MemoryCompletionStore } from '../../src/storage/memory.ts';
 import { createTokenizer } from '../../src/tokenizer/gguf.ts';
 import { readChatTemplate } from '../../src/tokenizer/template.ts';
 import { openCheckpoint } from '../../src/weights/gguf.ts';
@@ -177,7 +178,12 @@ async function serve(path: string, threads: number, maxSequences: number): Promi
   const { transport } = await chooseTransport('auto', log);
   const server = createServer({
     routes,
-    operations: createOperations({ models, generate: stamps.generate(createGenerate(models)), system }),
+    operations: createOperations({
+      models,
+      generate: stamps.generate(createGenerate(models)),
+      store: new MemoryCompletionStore(),
+      system,
+    }),
     transport,
     log,
     options: { host: '127.0.0.1', port: 0 },

@@ -139,8 +139,9 @@ function querySchema({ operation }: Place): Schema | undefined {
 
 function parameterType(schema: Schema, name: string): string {
   const type = schema.type ?? (schema.enum === undefined && schema.const === undefined ? undefined : 'string');
-  if (type === 'string' || type === 'integer' || type === 'number' || type === 'boolean' || type === 'array')
-    return type;
+  if (type === 'object' && schema.properties !== undefined)
+    throw new SpecError(`query parameter ${name}`, 'of type object is a map: it must not list properties');
+  if (['string', 'integer', 'number', 'boolean', 'array', 'object'].includes(String(type))) return String(type);
   throw new SpecError(`query parameter ${name}`, 'must have one plain type');
 }
 

@@ -95,6 +95,9 @@ const noStats: EngineStats = {
   prefixQueries: 0,
   prefixHits: 0,
   preemptions: 0,
+  drafts: 0,
+  draftedTokens: 0,
+  acceptedTokens: 0,
 };
 
 export function createEngineClient(options: EngineClientOptions): EngineClient {

@@ -4,17 +4,19 @@ import type { Backend } from '../compute/backend.ts';
 import { createReferenceBackend } from '../compute/reference/backend.ts';
 import { createWasmBackend } from '../compute/wasm/backend.ts';
 import { ApiError } from '../core/errors.ts';
-import { buildModel, type Model } from '../model/model.ts';
+import { buildModel } from '../model/model.ts';
 import { ModelError } from '../model/error.ts';
-import { sampleAt } from '../sampling/sampler.ts';
+import { createSampler } from '../sampling/sampler.ts';
 import { openCheckpoint } from '../weights/gguf.ts';
 import { Engine } from './engine.ts';
 import { fingerprint } from './fingerprint.ts';
+import { canRemember, canSpeculate } from './layer-states.ts';
 import type { LoadEngine } from './loop.ts';
 import { describeMemory, judgeMemory } from './memory.ts';
 import type { DeviceKind, FromEngine, LoadOptions } from './messages.ts';
 import { planBackend } from './plan.ts';
 import { runModel } from './runner.ts';
+import { PromptLookup } from './speculation/speculation.ts';
 
 export const loadEngine: LoadEngine = async (options, emit) => {
   const from = performance.now();
@@ -39,15 +41,17 @@ export const loadEngine: LoadEngine = async (options, emit) => {
   const { maxSequences, maxBatchTokens, maxWaiting, kvCache } = options;
   const engine = new Engine({
     runner,
-    sample: sampleAt,
+    sampler: createSampler(vocabularySize),
     emit,
     contextLength,
     kvBlocks: plan.kvBlocks,
     maxSequences,
     maxBatchTokens,
+    maxOutputs: plan.limits.outputs,
     maxWaiting,
     stampsTokens: options.stampsTokens,
     prefixCache: canRemember(model, options) ? { salt: kvCache } : undefined,
+    speculation: canSpeculate(model, options) ? new PromptLookup() : undefined,
   });
   return {
     engine,
@@ -83,11 +87,6 @@ const backends: Record<DeviceKind, (options: LoadOptions) => ChosenBackend> = {
   },
   reference: () => ({ backend: createReferenceBackend(), kernels: 'scalar TypeScript' }),
 };
-
-/** A state that only exists at the end of a sequence cannot be taken over in its middle. */
-function canRemember({ states }: Model, { prefixCache = true }: LoadOptions): boolean {
-  return prefixCache && states.every(({ kind }) => kind === 'paged' || kind === 'window' || kind === 'sharedWith');
-}
 
 /** Values come from flags; what the engine needs of them is said before a file is opened. */
 function checkNumbers({ threads, maxSequences, maxBatchTokens, maxWaiting }: LoadOptions): void {

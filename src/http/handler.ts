@@ -92,12 +92,14 @@ export class Handler {
   #run(endpoint: Endpoint, { visit, principal, parameters, query }: Call, body: unknown): Promise<void> | undefined {
     const { route, operation } = endpoint;
     const fields = route.body === undefined || body === undefined ? none : checkFields(route.body.fields, body);
+    let ignored = none;
     if (fields.size + query.unknown.length > 0) {
-      this.#ignore(visit, route, new Map([...query.unknown.map((name) => [`?${name}`, name] as const), ...fields]));
+      ignored = new Map([...query.unknown.map((name) => [`?${name}`, name] as const), ...fields]);
+      this.#ignore(visit, route, ignored);
     }
 
     const request = { body, path: parameters, query: query.values };
-    const result = operation(request as never, new VisitContext(visit, principal));
+    const result = operation(request as never, new VisitContext(visit, principal, ignored));
     if (result instanceof Promise) return visit.life.wait(result).then((value) => this.#reply(endpoint, visit, value));
     return this.#reply(endpoint, visit, result);
   }
@@ -123,9 +125,7 @@ export class Handler {
 
   #ignore(visit: Visit, { operationId }: Route, unknown: ReadonlyMap<string, string>): void {
     if (this.#options.strictFields === true) refuseUnknown(unknown);
-    const header = ignoredHeader(unknown);
-    visit.add({ 'x-ignored-fields': header });
-    visit.note({ ignored: header });
+    const header = tellIgnored(visit, unknown);
     const names = [...unknown.keys()].map((name) => `${operationId} ${name.slice(0, 100)}`);
     const isNew = names.some((name) => !this.#reported.has(name));
     if (!isNew || this.#reported.size + names.length > maxReported) return;
@@ -171,10 +171,12 @@ interface Call {
 class VisitContext implements Context {
   readonly principal: Principal;
   readonly #visit: Visit;
+  #ignored: UnknownFields;
 
-  constructor(visit: Visit, principal: Principal) {
+  constructor(visit: Visit, principal: Principal, ignored: UnknownFields) {
     this.#visit = visit;
     this.principal = principal;
+    this.#ignored = ignored;
   }
 
   get requestId(): string {
@@ -194,6 +196,11 @@ class VisitContext implements Context {
   }
 
   readonly note = (facts: LogFields): void => this.#visit.note(facts);
+
+  readonly ignored = (field: string): void => {
+    this.#ignored = new Map([...this.#ignored, [field, field]]);
+    tellIgnored(this.#visit, this.#ignored);
+  };
 }
 
 const none: UnknownFields = new Map();
@@ -206,6 +213,13 @@ function bodyOf(endpoint: Endpoint, result: unknown): string | Uint8Array {
   if (typeof result !== 'object' || !Object.isFrozen(result)) return text;
   endpoint.lasting = { result, body: Buffer.from(text) };
   return endpoint.lasting.body;
+}
+
+function tellIgnored(visit: Visit, fields: ReadonlyMap<string, string>): string {
+  const header = ignoredHeader(fields);
+  visit.add({ 'x-ignored-fields': header });
+  visit.note({ ignored: header });
+  return header;
 }
 
 function unknownRoute({ method, path }: Exchange, suggestion: string | undefined): ApiError {

@@ -14,7 +14,7 @@ import { planLayout, splitPositions, splitTokens, type Layout } from './layout.t
 import { planJobs } from './load.ts';
 import { ThreadPool, type PlacedSegment } from './pool.ts';
 import { encodeProgram, type Segment } from './program.ts';
-import { recordBytes, writeRecord } from './records.ts';
+import { recordBytes, writeRecord, type ProgramRecord } from './records.ts';
 import { strideOf } from './scratch.ts';
 
 export interface WasmOptions {
@@ -23,9 +23,28 @@ export interface WasmOptions {
   readonly kernels: string;
   /** Most bytes of one arena, by default what a WASM memory can have; tests force many small ones. */
   readonly arenaBytes?: number;
+  /** Notes the time of every operation, see `WasmExecutor.profile`. */
+  readonly profile?: boolean;
 }
 
-export function createWasmBackend(options: WasmOptions): Backend & { readonly build: ChosenBuild } {
+/** What one record of the program has taken since the last look; times are sums over the threads, in ms. */
+export interface OperationTime {
+  /** The operation; of a matrix product its name, type and size. */
+  readonly label: string;
+  /** Of a matrix product: bytes of the matrix, and multiplications per row of its input. */
+  readonly weightBytes: number;
+  readonly multiplications: number;
+  readonly work: number;
+  /** Time at the barrier behind it. */
+  readonly wait: number;
+}
+
+export type WasmBackend = Omit<Backend, 'load'> & {
+  readonly build: ChosenBuild;
+  load(...parameters: Parameters<Backend['load']>): Promise<WasmExecutor>;
+};
+
+export function createWasmBackend(options: WasmOptions): WasmBackend {
   const build = chooseBuild(options.kernels);
   return {
     build,
@@ -37,6 +56,8 @@ export function createWasmBackend(options: WasmOptions): Backend & { readonly bu
       for (const { buffer } of memories) new Int32Array(buffer, control.spins, 1)[0] = spinsFor(options.threads);
       writeVectors(plan, layout, memories);
       const { segments, logitsArena } = encodeProgram(plan, layout, options.threads, build.name);
+      const records = segments.flatMap((segment) => segment.records);
+      const times = options.profile === true ? new SharedArrayBuffer(16 * options.threads * records.length) : undefined;
       const pool = new ThreadPool({
         module: build.module,
         memories,
@@ -47,6 +68,7 @@ export function createWasmBackend(options: WasmOptions): Backend & { readonly bu
         scratchBytes: layout.threadScratchBytes,
         staging: layout.staging,
         stagingBytes: layout.stagingBytes,
+        times,
       });
       try {
         const jobs = planJobs(plan, layout);
@@ -58,7 +80,10 @@ export function createWasmBackend(options: WasmOptions): Backend & { readonly bu
         await pool.close();
         throw error;
       }
-      return new WasmExecutor(build.name, plan, layout, memories, pool, logitsArena, options.threads);
+      return new WasmExecutor(build.name, plan, layout, memories, pool, logitsArena, options.threads, {
+        records,
+        times,
+      });
     },
   };
 }
@@ -132,11 +157,11 @@ function placeRecords(
     const first = index;
     const words = new Uint32Array(memories[arena].buffer, layout.records);
     for (const record of records) writeRecord(words, index++, record);
-    return { arena, transfers, records: layout.records + first * recordBytes, count: records.length };
+    return { arena, transfers, records: layout.records + first * recordBytes, count: records.length, first };
   });
 }
 
-class WasmExecutor implements Executor {
+export class WasmExecutor implements Executor {
   readonly build: string;
   readonly numerics: string;
   readonly memory: MemoryPlan;
@@ -150,6 +175,7 @@ class WasmExecutor implements Executor {
   readonly #heads: number;
   /** Rows of the smallest table that ids are looked up in. */
   readonly #vocabulary: number;
+  readonly #timing: { readonly records: readonly ProgramRecord[]; readonly times: SharedArrayBuffer | undefined };
   #busy = false;
 
   constructor(
@@ -160,7 +186,9 @@ class WasmExecutor implements Executor {
     pool: ThreadPool,
     logitsArena: number,
     threads: number,
+    timing: { readonly records: readonly ProgramRecord[]; readonly times: SharedArrayBuffer | undefined },
   ) {
+    this.#timing = timing;
     this.build = `wasm-${build}`;
     this.numerics = `wasm-${numericsOf(build)}`;
     this.memory = layout.memory;
@@ -185,6 +213,24 @@ class WasmExecutor implements Executor {
     } finally {
       this.#busy = false;
     }
+  }
+
+  /** Times since the last call, by record of the program, in its order. Empty without the option `profile`. */
+  profile(): OperationTime[] {
+    const { records, times } = this.#timing;
+    if (times === undefined) return [];
+    const notes = new Float64Array(times);
+    const found = records.map(({ label, weightBytes, multiplications }, index) => {
+      let work = 0;
+      let wait = 0;
+      for (let thread = 0; thread < this.#threads; thread++) {
+        work += notes[2 * (thread * records.length + index)];
+        wait += notes[2 * (thread * records.length + index) + 1];
+      }
+      return { label, weightBytes, multiplications, work, wait };
+    });
+    notes.fill(0);
+    return found;
   }
 
   async close(): Promise<void> {

@@ -12,6 +12,8 @@ export interface PlacedSegment {
   readonly transfers: readonly Transfer[];
   readonly records: number;
   readonly count: number;
+  /** Number of its first record in the whole program. */
+  readonly first: number;
 }
 
 export interface WorkerSetup {
@@ -26,6 +28,8 @@ export interface WorkerSetup {
   readonly scratchBytes: number;
   readonly staging: number;
   readonly stagingBytes: number;
+  /** Where threads note their times: [threads][records][2] f64, ms of work and ms of waiting for the others. */
+  readonly times?: SharedArrayBuffer;
 }
 
 export type ToWorker = { readonly type: 'load'; readonly jobs: readonly LoadJob[] } | { readonly type: 'compute' };

@@ -7,7 +7,7 @@ import type { KernelBuild } from './builds.ts';
 import { cacheTypes } from './cache.ts';
 import { matrixFormat, panelBytes, panelCount, quantForm } from './formats.ts';
 import { placeOf, type Layout } from './layout.ts';
-import { items, opcodes, real, type RecordWords } from './records.ts';
+import { items, opcodes, real, type ProgramRecord } from './records.ts';
 import { strideOf } from './scratch.ts';
 
 /** Activations to bring over before a segment starts. */
@@ -22,13 +22,15 @@ export interface Transfer {
 export interface Segment {
   readonly arena: number;
   readonly transfers: readonly Transfer[];
-  readonly records: readonly RecordWords[];
+  readonly records: readonly ProgramRecord[];
 }
 
 /** Panels that a thread takes at once: small enough that the threads end together, large enough that the counter is idle. */
 function panelChunk(panels: number, threads: number): number {
   return Math.max(1, Math.min(32, Math.floor(panels / (threads * 8))));
 }
+
+const smallNames = new Map<number, string>(Object.entries(opcodes).map(([name, opcode]) => [opcode, name]));
 
 export interface EncodedProgram {
   readonly segments: readonly Segment[];
@@ -45,7 +47,7 @@ class Encoder {
   readonly #layout: Layout;
   readonly #threads: number;
   readonly #build: KernelBuild;
-  readonly #segments: { arena: number; transfers: Transfer[]; records: RecordWords[] }[] = [];
+  readonly #segments: { arena: number; transfers: Transfer[]; records: ProgramRecord[] }[] = [];
   /** Arenas that hold the present value of a buffer. */
   readonly #valid = new Map<BufferId, Set<number>>();
   /** Quantized forms that are up to date, by buffer: `arena:form`. */
@@ -129,9 +131,19 @@ class Encoder {
     return pointer;
   }
 
-  #emit(opcode: number, count: { kind: number; factor?: number; chunk: number }, operands: readonly number[]): void {
+  #emit(
+    opcode: number,
+    count: { kind: number; factor?: number; chunk: number },
+    operands: readonly number[],
+    cost: { label: string; weightBytes: number; multiplications: number } = {
+      label: smallNames.get(opcode) ?? '',
+      weightBytes: 0,
+      multiplications: 0,
+    },
+  ): void {
     const segment = this.#segments[this.#segments.length - 1];
-    segment.records.push({ opcode, items: count.kind, factor: count.factor ?? 1, chunk: count.chunk, operands });
+    const { kind, factor = 1, chunk } = count;
+    segment.records.push({ opcode, items: kind, factor, chunk, operands, ...cost });
   }
 
   #rows(id: BufferId): number {
@@ -271,7 +283,7 @@ class Encoder {
       input = quants;
     }
     const panels = panelCount(weight.rows);
-    this.#emit(format.opcode, { kind: items.fixed, factor: panels, chunk: panelChunk(panels, this.#threads) }, [
+    const operands = [
       input,
       this.#stride(op.x),
       records,
@@ -282,7 +294,18 @@ class Encoder {
       rows,
       panelBytes(weight.dtype, weight.cols),
       this.#table(format.table),
-    ]);
+    ];
+    const cost = {
+      label: `${weight.name.replace(/^blk\.\d+\./u, '').replace(/\.weight$/u, '')} ${weight.dtype} ${weight.rows}x${weight.cols}`,
+      weightBytes: panels * panelBytes(weight.dtype, weight.cols),
+      multiplications: weight.rows * weight.cols,
+    };
+    this.#emit(
+      format.opcode,
+      { kind: items.fixed, factor: panels, chunk: panelChunk(panels, this.#threads) },
+      operands,
+      cost,
+    );
     this.#wrote(op.out);
     if (op.bias === undefined) return;
     this.#emit(opcodes.bias, { kind: rows, chunk: 8 }, [

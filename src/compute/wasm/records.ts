@@ -28,6 +28,15 @@ export interface RecordWords {
   readonly operands: readonly number[];
 }
 
+/** A record of a model's program. */
+export interface ProgramRecord extends RecordWords {
+  /** What it does, for a profile: the operation, with the type and size of a matrix. */
+  readonly label: string;
+  /** Of a matrix product: bytes of the matrix, and multiplications per row of its input. */
+  readonly weightBytes: number;
+  readonly multiplications: number;
+}
+
 const bits = new DataView(new ArrayBuffer(4));
 
 export function real(value: number): number {

@@ -8,6 +8,7 @@ import { control } from './arena.ts';
 import { matrixFormat, panelCount, filePanelBytes } from './formats.ts';
 import { instantiate, type Kernels } from './kernels.ts';
 import type { LoadJob } from './load.ts';
+import { recordBytes } from './records.ts';
 import type { FromWorker, PlacedSegment, ToWorker, WorkerSetup } from './pool.ts';
 import type { Transfer } from './program.ts';
 
@@ -18,6 +19,9 @@ const bytes = setup.memories.map((memory) => new Uint8Array(memory.buffer));
 
 /** The next decode step usually comes while a thread still looks. */
 const spins = words[control.spins / 4];
+
+const recordCount = setup.segments.reduce((sum, { count }) => sum + count, 0);
+const times = setup.times === undefined ? undefined : new Float64Array(setup.times);
 
 invariant(parentPort !== null, 'worker.ts runs as a worker thread');
 const port = parentPort;
@@ -107,7 +111,27 @@ function runSegment(segment: PlacedSegment): void {
     kernel.barrier(control.sync, setup.threads, 0);
   }
   const scratch = setup.scratch + setup.thread * setup.scratchBytes;
-  kernel.run(segment.records, segment.count, setup.header, control.sync, setup.threads, scratch);
+  if (times === undefined) {
+    kernel.run(segment.records, segment.count, setup.header, control.sync, setup.threads, scratch);
+  } else {
+    runTimed(kernel, segment, scratch, times);
+  }
+}
+
+/** The same, one record after the other, with the time of each. */
+function runTimed(kernel: Kernels, segment: PlacedSegment, scratch: number, notes: Float64Array): void {
+  let before = performance.now();
+  for (let index = 0; index < segment.count; index++) {
+    const counter = control.counters + 4 * index;
+    kernel.work(segment.records + index * recordBytes, setup.header, counter, scratch);
+    const worked = performance.now();
+    kernel.barrier(control.sync, setup.threads, counter);
+    const after = performance.now();
+    const at = 2 * (setup.thread * recordCount + segment.first + index);
+    notes[at] += worked - before;
+    notes[at + 1] += after - worked;
+    before = after;
+  }
 }
 
 function copy({ from, to, offset, stride, rows }: Transfer): void {
