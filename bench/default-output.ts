@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Log } from '../src/core/log.ts';
 import { LineWriter } from '../src/line-writer.ts';
-import { createLog } from '../src/logger.ts';
+import { createTextLog } from '../src/logger.ts';
 
 export interface DefaultOutput {
   readonly log: Log;
@@ -18,7 +18,7 @@ export function openDefaultOutput(): DefaultOutput {
   const file = openSync(join(folder, 'server.log'), 'a');
   const lines = new LineWriter((text) => void writeSync(file, text));
   return {
-    log: createLog({ format: 'text', level: 'info', write: lines.line }),
+    log: createTextLog({ level: 'info', write: lines.line }),
     close() {
       lines.flush();
       closeSync(file);

@@ -1,13 +1,13 @@
 import t from 'tap';
-import { createLog, type LoggerOptions } from './logger.ts';
+import type { Log } from './core/log.ts';
+import { createJsonLog } from './json-log.ts';
+import { createTextLog, type LoggerOptions } from './logger.ts';
 
-function lines(
-  options: Pick<LoggerOptions, 'format' | 'level'>,
-  use: (log: ReturnType<typeof createLog>) => void,
-): string[] {
+function lines(options: Pick<LoggerOptions, 'format' | 'level'>, use: (log: Log) => void): string[] {
   const written: string[] = [];
   const now = (): Date => new Date(2026, 0, 2, 3, 4, 5);
-  use(createLog({ ...options, write: (line) => written.push(line), now }));
+  const create = options.format === 'json' ? createJsonLog : createTextLog;
+  use(create({ ...options, write: (line) => written.push(line), now }));
   return written;
 }
 

@@ -60,7 +60,7 @@ interface Start {
   /** From spawning the process. */
   readonly listeningMs: number;
   readonly readyMs: number;
-  /** As the server says it: from when its own modules were there. */
+  /** As the server says it: since its process began. */
   readonly ownMs: number;
   /** Until it was ready. */
   readonly serverCpuMs: number;
