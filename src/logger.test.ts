@@ -1,9 +1,12 @@
 import t from 'tap';
 import type { Log } from './core/log.ts';
 import { createJsonLog } from './json-log.ts';
-import { createTextLog, type LoggerOptions } from './logger.ts';
+import { createTextLog, type LogOptions } from './logger.ts';
 
-function lines(options: Pick<LoggerOptions, 'format' | 'level'>, use: (log: Log) => void): string[] {
+function lines(
+  options: Pick<LogOptions, 'level'> & { readonly format: 'text' | 'json' },
+  use: (log: Log) => void,
+): string[] {
   const written: string[] = [];
   const now = (): Date => new Date(2026, 0, 2, 3, 4, 5);
   const create = options.format === 'json' ? createJsonLog : createTextLog;
