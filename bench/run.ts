@@ -27,7 +27,7 @@ const commands: Record<string, Command> = {
   },
   engine: {
     usage:
-      'engine --model PATH [--threads N] [--prompt 512] [--gen 64] [--depth 0] [--kv-cache f32|f16|q8_0] [--kernels auto] ' +
+      'engine --model PATH [--threads N] [--prompt 512] [--gen 64] [--depth 0] [--kv-cache f32|f16|i16|q8_0] [--kernels auto] ' +
       '[--engine-runtime auto|system|bundled|PATH] [--json]',
     what: 'prefill and decode speed, load time and memory of one model on the Node that the server would take',
     run: benchEngine,
@@ -44,7 +44,7 @@ const commands: Record<string, Command> = {
   },
   profile: {
     usage:
-      'profile --model PATH [--threads N] [--prompt 512] [--gen 64] [--depth 0] [--kv-cache f32|f16|q8_0] [--kernels auto] ' +
+      'profile --model PATH [--threads N] [--prompt 512] [--gen 64] [--depth 0] [--kv-cache f32|f16|i16|q8_0] [--kernels auto] ' +
       '[--engine-runtime auto|system|bundled|PATH] [--json]',
     what: 'where the time of a prefill chunk and of a decode step goes: share, GB/s and GMAC/s of each operation, waiting',
     run: benchProfile,

@@ -37,7 +37,7 @@ export function operationsCode(document: Document): string {
   const names = Object.keys(document.components.schemas);
   const used = names.filter((name) => new RegExp(`\\b${name}\\b`).test(operations.join('\n')));
   return [
-    `import type { Context, EventStream, FieldPlan, Route } from '../core/operation.ts';`,
+    `import type { Context, Eventually, EventStream, FieldPlan, Route } from '../core/operation.ts';`,
     `import * as serializers from './serializers.js';`,
     `import type { ${used.join(', ')} } from './types.ts';`,
     `import * as validators from './validators.js';`,
@@ -74,7 +74,7 @@ function operationType(place: Place): string {
   const result =
     typeText(resultOf(place).media.schema) + (stream === undefined ? '' : ` | EventStream<${typeText(stream.schema)}>`);
   const note = operation.summary === undefined ? '' : `  /** ${operation.summary}. */\n`;
-  return `${note}  readonly ${operation.operationId}: (request: { ${parts.join('; ')} }, context: Context) => Promise<${result}>;`;
+  return `${note}  readonly ${operation.operationId}: (request: { ${parts.join('; ')} }, context: Context) => Eventually<${result}>;`;
 }
 
 function route(place: Place, plans: FieldPlans): string {

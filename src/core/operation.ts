@@ -37,7 +37,11 @@ export interface OperationRequest {
   readonly query: Readonly<Record<string, unknown>>;
 }
 
-export type Operation = (request: never, context: Context) => Promise<unknown>;
+/** What is known at once is answered at once. */
+export type Eventually<Result> = Result | Promise<Result>;
+
+/** A frozen result never changes: its text is kept, and sent again when the same object is returned again. */
+export type Operation = (request: never, context: Context) => unknown;
 
 /** One problem of a value, in words for the caller. */
 export interface Violation {

@@ -35,10 +35,10 @@ const tiny: TinyModel = { ...tinyQwen3, contextLength, width: 256, heads: 4, hea
 
 /** File, type of the cache: every format of weights and every type of cache that the law names. */
 const subjects: readonly (readonly [string, KvCacheType])[] = [
-  [join(projectRoot, 'models', 'demo-3m-Q8_0.gguf'), 'f16'],
+  [join(projectRoot, 'models', 'demo-3m-Q8_0.gguf'), 'i16'],
   [join(projectRoot, 'models', 'demo-3m-Q8_0.gguf'), 'q8_0'],
   [await tinyFile('F16'), 'f16'],
-  [await tinyFile('Q4_K'), 'f32'],
+  [await tinyFile('Q4_K'), 'i16'],
 ];
 
 for (const [index, [path, kvCache]] of subjects.entries()) {

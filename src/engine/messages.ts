@@ -3,6 +3,7 @@
 //   server -> engine   load, submit, cancel, shutdown
 //   engine -> server   progress, loaded | unloadable, accepted | rejected, tokens, finished | failed, stats
 
+import type { KvCacheType } from '../compute/backend.ts';
 import type { Failure } from '../core/errors.ts';
 import type { OutputKind } from '../core/generation.ts';
 import type { Constraint, SamplingParams } from '../core/sampling.ts';
@@ -29,9 +30,9 @@ export interface SequenceInput {
 }
 
 export type { TokenScore };
+export { kvCacheTypes, type KvCacheType } from '../compute/backend.ts';
 export type { LayerState } from '../model/network.ts';
 
-export type KvCacheType = 'f32' | 'f16' | 'q8_0';
 export type DeviceKind = 'wasm' | 'reference';
 export type SpeculationMode = 'auto' | 'off';
 export type KernelsBuild = 'strict' | 'rel16' | 'vnni';

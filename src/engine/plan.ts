@@ -29,4 +29,5 @@ export function planBackend(model: Model, options: PlanOptions, poolBytes = kvPo
   return { weights, program, layers, kvLayers, kvCache, kvBlocks, limits };
 }
 
-const bytesPerValue: Record<KvCacheType, number> = { f32: 4, f16: 2, q8_0: 34 / 32 };
+/** About: i16 has a scale per head beside. */
+const bytesPerValue: Record<KvCacheType, number> = { f32: 4, f16: 2, i16: 2, q8_0: 34 / 32 };

@@ -87,6 +87,7 @@ export interface ModelName {
 
 export class Models {
   readonly #names: ReadonlyMap<string, ServedModel>;
+  readonly #list: readonly ModelName[];
 
   /** The first one is the default. */
   constructor(served: readonly ServedModel[]) {
@@ -97,6 +98,7 @@ export class Models {
       for (const id of [model.name, ...model.aliases]) if (!names.has(id)) names.set(id, model);
     }
     this.#names = names;
+    this.#list = [...names].map(([id, model]) => ({ id, model }));
   }
 
   /** No name and `default` mean the default model; other names must be written exactly as listed. */
@@ -116,7 +118,7 @@ export class Models {
 
   /** Everything that `find` finds. `default` first, then each model with its aliases. */
   list(): readonly ModelName[] {
-    return [...this.#names].map(([id, model]) => ({ id, model }));
+    return this.#list;
   }
 }
 

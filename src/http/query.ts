@@ -14,6 +14,7 @@ export interface Query {
  * or without `[]` (`include=a&include=b`, `include[]=a`). Maps name the key in brackets (`metadata[topic]=sea`).
  */
 export function readQuery(raw: string, declared: Route['query']): Query {
+  if (raw === '' && declared === undefined) return nothing;
   const values: Record<string, unknown> = {};
   const unknown = new Set<string>();
   const parameters = new Map(declared?.parameters.map((parameter) => [parameter.name, parameter]));
@@ -48,6 +49,8 @@ export function readQuery(raw: string, declared: Route['query']): Query {
   }
   return { values, unknown: [...unknown] };
 }
+
+const nothing: Query = { values: {}, unknown: [] };
 
 function coerce(text: string, { type }: QueryParameter): unknown {
   switch (type) {

@@ -11,7 +11,7 @@ import { physicalCores } from '../cores.ts';
 import { ApiError } from '../core/errors.ts';
 import type { Metadata } from '../core/metadata.ts';
 import { createWasmBackend } from '../compute/wasm/backend.ts';
-import type { DeviceKind, KernelsBuild, KvCacheType } from '../engine/messages.ts';
+import { kvCacheTypes, type DeviceKind, type KernelsBuild, type KvCacheType } from '../engine/messages.ts';
 import { ModelError } from '../model/error.ts';
 import { buildModel } from '../model/model.ts';
 import { Probe } from '../model/probe.ts';
@@ -144,7 +144,7 @@ function readRequest(args: readonly string[]): Request {
       kernels: optional(values.kernels, (text) => choice('--kernels', text, ['auto', 'strict', 'rel16', 'vnni'])),
       threads: optional(values.threads, (text) => integer('--threads', text)),
     },
-    kvCache: choice('--kv-cache', values['kv-cache'] ?? 'f16', ['f32', 'f16', 'q8_0']),
+    kvCache: choice('--kv-cache', values['kv-cache'] ?? 'i16', kvCacheTypes),
     contextLength: optional(values.ctx, (text) => integer('--ctx', text)),
   };
 }

@@ -120,14 +120,23 @@ void t.test('store: kept before the answer ends, listed, changed and deleted, fo
   t.match(await update, { id: first.id, metadata: { day: '1' }, choices: first.choices });
   t.same((await operations.updateChatCompletion({ path, body: { metadata: null } }, context)).metadata, {});
   const bob = { ...context, principal: { id: 'bob' } };
-  await t.rejects(operations.retrieveChatCompletion({ path }, bob), { name: 'ApiError', kind: 'not_found' });
-  await t.rejects(operations.deleteChatCompletion({ path }, bob), { name: 'ApiError', code: 'completion_not_found' });
+  await t.rejects(async () => operations.retrieveChatCompletion({ path }, bob), {
+    name: 'ApiError',
+    kind: 'not_found',
+  });
+  await t.rejects(async () => operations.deleteChatCompletion({ path }, bob), {
+    name: 'ApiError',
+    code: 'completion_not_found',
+  });
   t.same(await operations.deleteChatCompletion({ path }, context), {
     object: 'chat.completion.deleted',
     id: first.id,
     deleted: true,
   });
-  await t.rejects(operations.retrieveChatCompletion({ path }, context), { name: 'ApiError', kind: 'not_found' });
+  await t.rejects(async () => operations.retrieveChatCompletion({ path }, context), {
+    name: 'ApiError',
+    kind: 'not_found',
+  });
 });
 
 void t.test('what has no effect with this model is told', async (t) => {
@@ -153,7 +162,7 @@ void t.test('what has no effect with this model is told', async (t) => {
 });
 
 void t.test('models: what can be named, and nothing else', async (t) => {
-  const { operations, context, load } = setUp();
+  const { operations, context, load, engine } = setUp();
   const { data } = await operations.listModels({}, context);
   t.same(
     data.map(({ id, status, root }) => [id, status, root]),
@@ -163,7 +172,20 @@ void t.test('models: what can be named, and nothing else', async (t) => {
       ['small', 'loading', 'tiny'],
     ],
   );
+  t.equal(
+    await operations.listModels({}, context),
+    await operations.listModels({}, context),
+    'the same as long as it is true',
+  );
   load();
+  const statuses = async (): Promise<unknown[]> => {
+    const { data } = await operations.listModels({}, context);
+    return data.map(({ status, max_model_len: length }) => `${status} ${length}`);
+  };
+  t.same(await statuses(), ['loaded 128', 'loaded 128', 'loaded 128']);
+  engine.state = 'restarting';
+  t.same(await statuses(), ['loading 128', 'loading 128', 'loading 128']);
+  engine.state = 'ready';
   t.match(await operations.retrieveModel({ path: { model: 'small' } }, context), {
     id: 'small',
     object: 'model',
@@ -172,7 +194,7 @@ void t.test('models: what can be named, and nothing else', async (t) => {
     status: 'loaded',
     max_model_len: 128,
   });
-  await t.rejects(operations.retrieveModel({ path: { model: 'gpt-4' } }, context), {
+  await t.rejects(async () => operations.retrieveModel({ path: { model: 'gpt-4' } }, context), {
     name: 'ApiError',
     code: 'model_not_found',
   });
@@ -182,8 +204,8 @@ void t.test('health always answers; readiness only when a request could be serve
   const { operations, context, load, engine, server } = setUp();
   const expect = async (status: string): Promise<void> => {
     t.same(await operations.getHealth({}, context), { status, version: '1.2.3' });
-    const ready = operations.getReady({}, context);
-    if (status === 'ready') t.same(await ready, { status });
+    const ready = async (): Promise<unknown> => operations.getReady({}, context);
+    if (status === 'ready') t.same(await ready(), { status });
     else await t.rejects(ready, { name: 'ApiError', kind: 'unavailable', code: status, retryAfterSeconds: 1 });
   };
   await expect('loading');
@@ -201,17 +223,18 @@ void t.test('health always answers; readiness only when a request could be serve
 
 void t.test('strict health says what readiness says', async (t) => {
   const { operations, context, load, server } = setUp({ strictHealth: true });
-  await t.rejects(operations.getHealth({}, context), { kind: 'unavailable', code: 'loading' });
+  const health = async (): Promise<unknown> => operations.getHealth({}, context);
+  await t.rejects(health, { kind: 'unavailable', code: 'loading' });
   load();
   t.same(await operations.getHealth({}, context), { status: 'ready', version: '1.2.3' });
   server.isStopping = true;
-  await t.rejects(operations.getHealth({}, context), { kind: 'unavailable', code: 'draining' });
+  await t.rejects(health, { kind: 'unavailable', code: 'draining' });
 });
 
 void t.test('version, and metrics by every name of a model', async (t) => {
   const { operations, context } = setUp();
   t.same(await operations.getVersion({}, context), { name: 'tramontane', version: '1.2.3' });
-  const metrics = (model?: string): Promise<string> => operations.getMetrics({ query: { model } }, context);
+  const metrics = async (model?: string): Promise<string> => operations.getMetrics({ query: { model } }, context);
   t.equal(await metrics(), 'metrics of all');
   for (const name of ['default', 'tiny', 'small']) t.equal(await metrics(name), 'metrics of tiny');
   await t.rejects(metrics('gpt-4'), { code: 'model_not_found' });
