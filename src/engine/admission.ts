@@ -59,7 +59,7 @@ function refuseNumbers(options: SubmitOptions, { vocabularySize, maxSequences }:
   if (choices > maxSequences) {
     return {
       ...invalid(
-        `n is ${choices}, and this server writes at most ${maxSequences} answers at once. Ask for fewer, send several requests, or start the ` +
+        `This server writes at most ${maxSequences} answers at once, and ${choices} were asked for. Ask for fewer, send several requests, or start the ` +
           'server with a larger --max-seqs.',
         'too_many_choices',
       ),

@@ -260,7 +260,10 @@ void t.test('a refusal before the engine accepted is thrown by the first next', 
     code: 'model_not_found',
     message: /"default", "tiny", "small"/,
   });
-  await t.rejects(all(start(engine, { truncate: true })), { code: 'unsupported_parameter' });
+  const tools = { ...request.prompt, tools: [{ name: 'f', strict: false }] };
+  await t.rejects(all(start(engine, { prompt: tools as GenerationRequest['prompt'] })), {
+    code: 'unsupported_parameter',
+  });
   const long = {
     ...request.prompt,
     messages: [{ role: 'user', content: [{ type: 'text', text: 'x'.repeat(94) }] }],
