@@ -55,6 +55,9 @@ export class Bytes {
     if (BUILD == 2) return i32x4.relaxed_dot_i8x16_i7x16_add_s(even, low, sum);
     return i32x4.add(i32x4.add(sum, i32x4.dot_i16x8_s(low, even)), i32x4.dot_i16x8_s(high, odd));
   }
+  /** Whether sums may start from an i32. */
+  // @ts-ignore: decorator
+  @inline starts(): bool { return true; }
   // @ts-ignore: decorator
   @inline total(sum: v128, ones: v128): v128 { return sum; }
 }
@@ -87,6 +90,9 @@ export class Nibbles {
     if (BUILD == 1) return i16x8.add(sum, i16x8.relaxed_dot_i8x16_i7x16_s(even, low));
     return i32x4.add(i32x4.add(sum, i32x4.dot_i16x8_s(low, even)), i32x4.dot_i16x8_s(high, odd));
   }
+  /** Whether sums may start from an i32. */
+  // @ts-ignore: decorator
+  @inline starts(): bool { return BUILD != 1; }
   // @ts-ignore: decorator
   @inline total(sum: v128, ones: v128): v128 {
     if (BUILD == 1) return i32x4.dot_i16x8_s(sum, ones);
@@ -122,6 +128,9 @@ export class Smalls {
     if (BUILD == 1) return i32x4.add(sum, i32x4.dot_i16x8_s(i16x8.relaxed_dot_i8x16_i7x16_s(even, low), ones));
     return i32x4.add(i32x4.add(sum, i32x4.dot_i16x8_s(low, even)), i32x4.dot_i16x8_s(high, odd));
   }
+  /** Whether sums may start from an i32. */
+  // @ts-ignore: decorator
+  @inline starts(): bool { return true; }
   // @ts-ignore: decorator
   @inline total(sum: v128, ones: v128): v128 { return sum; }
 }
