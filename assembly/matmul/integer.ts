@@ -264,36 +264,3 @@ export function tile<W, F, R, T>(w: usize, x: usize, s: usize, blocks: usize, re
     w += changetype<W>(0).bytes();
   }
 }
-
-/** Two panels x a pack: two streams of weights hide more of the memory's latency than one. `acc`: f32 [2 panels][rows][8]. */
-export function twin<W, F, R, T>(
-  w: usize,
-  v: usize,
-  x: usize,
-  s: usize,
-  blocks: usize,
-  ready: usize,
-  acc: usize,
-): void {
-  const rows = changetype<T>(0).rows();
-  const subs = changetype<W>(0).subs();
-  const quants = (rows * changetype<R>(0).step()) << 3;
-  let m = i8x16.splat(<i8>held(15, blocks));
-  let more = i8x16.splat(<i8>held(changetype<W>(0).moreBits(), blocks));
-  let bits = i32x4.splat(held(HALF_BITS, blocks));
-  let by = i32x4.splat(held(HALF_SCALE, blocks));
-  let pair = i32x4.splat(held(0x00ff00ff, blocks));
-  let ones = i16x8.splat(<i16>held(1, blocks));
-  for (let b: usize = 0; b < blocks; b += subs) {
-    changetype<W>(0).prepare(w, ready, bits, by);
-    changetype<W>(0).prepare(v, ready + 64, bits, by);
-    for (let sub: usize = 0; sub < subs; sub++) {
-      block<W, F, R, T>(w, sub, ready, x, s, acc, m, more, bits, by, pair, ones);
-      block<W, F, R, T>(v, sub, ready + 64, x, s, acc + (rows << 5), m, more, bits, by, pair, ones);
-      x += quants;
-      s += rows << 4;
-    }
-    w += changetype<W>(0).bytes();
-    v += changetype<W>(0).bytes();
-  }
-}

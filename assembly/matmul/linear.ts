@@ -5,9 +5,9 @@
 //   11 rows: Items.TOKENS or Items.OUTPUTS   12 bytes per panel   13 table of the type, see unpack/panel.ts
 
 import { Items, outputCount, tokenCount, word } from '../record';
-import { Four, NUMBERS_SHIFT, quantShift, Three, Two } from '../activation';
-import { tile, twin } from './integer';
-import { row1, twin1 } from './row';
+import { Four, NUMBERS_SHIFT, One, quantShift, Three, Two } from '../activation';
+import { tile } from './integer';
+import { row1 } from './row';
 import { float1, float4, floatTwin } from './float';
 import { halfBits, halfScale } from '../half';
 import { unpackPanel } from '../unpack/panel';
@@ -60,7 +60,6 @@ export function linearFloat<F>(record: usize, batch: usize, from: u32, to: u32):
 /** F: format class, R: its range class, U: U32 or U16. Items are panels. */
 export function linearPanels<F, R, U>(record: usize, batch: usize, from: u32, to: u32, scratch: usize): void {
   const rows = rowCount(record, batch);
-  if (rows <= 4) return linearPack<F, R>(record, rows, from, to, scratch);
   const blocks = <usize>word(record, 8) >> 5;
   const panelBytes = <usize>word(record, 12);
   const unpacks = rows >= changetype<F>(0).unpacks();
@@ -117,44 +116,11 @@ export function multiply<W, F, R>(record: usize, w: usize, row: usize, end: usiz
   const rest = end - row;
   if (rest == 0) return;
   clear(acc, rest);
-  if (rest == 1) row1<W, F, R>(w, x, s, blocks, scratch, acc);
+  if (rest == 1 && BUILD != 2) tile<W, F, R, One>(w, x, s, blocks, scratch, acc);
+  else if (rest == 1) row1<W, F, R>(w, x, s, blocks, scratch, acc);
   else if (rest == 2) tile<W, F, R, Two>(w, x, s, blocks, scratch, acc);
   else tile<W, F, R, Three>(w, x, s, blocks, scratch, acc);
   copyOut(acc, rest, y, outStride);
-}
-
-/** All panels times one pack: a panel of each half of the range together. */
-function linearPack<F, R>(record: usize, rows: usize, from: usize, to: usize, scratch: usize): void {
-  const blocks = <usize>word(record, 8) >> 5;
-  const panelBytes = <usize>word(record, 12);
-  const x = <usize>word(record, 4);
-  const s = <usize>word(record, 6);
-  const outStride = <usize>word(record, 10);
-  const acc = scratch + SUMS;
-  const half = (to - from) >> 1;
-  let w = <usize>word(record, 7) + from * panelBytes;
-  let y = <usize>word(record, 9) + (from << 5);
-  const distance = half * panelBytes;
-  for (let i: usize = 0; i < half; i++) {
-    clear(acc, rows << 1);
-    if (rows == 1) twin1<F, F, R>(w, w + distance, x, s, blocks, scratch, acc);
-    else if (rows == 2) twin<F, F, R, Two>(w, w + distance, x, s, blocks, scratch, acc);
-    else if (rows == 3) twin<F, F, R, Three>(w, w + distance, x, s, blocks, scratch, acc);
-    else twin<F, F, R, Four>(w, w + distance, x, s, blocks, scratch, acc);
-    copyOut(acc, rows, y, outStride);
-    copyOut(acc + (rows << 5), rows, y + (half << 5), outStride);
-    w += panelBytes;
-    y += 32;
-  }
-  if ((to - from) & 1) {
-    const last = <usize>word(record, 7) + (to - 1) * panelBytes;
-    clear(acc, rows);
-    if (rows == 1) row1<F, F, R>(last, x, s, blocks, scratch, acc);
-    else if (rows == 2) tile<F, F, R, Two>(last, x, s, blocks, scratch, acc);
-    else if (rows == 3) tile<F, F, R, Three>(last, x, s, blocks, scratch, acc);
-    else tile<F, F, R, Four>(last, x, s, blocks, scratch, acc);
-    copyOut(acc, rows, <usize>word(record, 9) + ((to - 1) << 5), outStride);
-  }
 }
 
 // @ts-ignore: decorator
