@@ -3,6 +3,8 @@
 
 import { itemCount, word } from './record';
 import { NUMBERS_SHIFT } from './activation';
+import { ROUND } from './math';
+import { kept, keptFloat } from './simd';
 
 export function quantize(record: usize, batch: usize, from: u32, to: u32): void {
   const blocks = <usize>word(record, 6) >> 5;
@@ -25,12 +27,13 @@ export function quantize(record: usize, batch: usize, from: u32, to: u32): void 
 
 /** `rows` of the pack: groups of 4 columns lie 4 * rows bytes apart. */
 function quantizeRow(x: usize, q: usize, s: usize, blocks: usize, rows: usize): void {
-  let magic = f32x4.splat(ROUND);
-  let magicBits = i32x4.splat(ROUND_BITS);
-  let ones = i16x8.splat(1);
+  let magic = keptFloat(ROUND, blocks);
+  let magicBits = i32x4.splat(kept(ROUND_BITS, blocks));
+  let ones = i16x8.splat(<i16>kept(1, blocks));
+  let magnitude = i32x4.splat(kept(0x7fffffff, blocks));
   const step = rows << 2;
   for (let b: usize = 0; b < blocks; b++) {
-    const most = largest32(x);
+    const most = largestBy(x, magnitude);
     const scale: f32 = most / <f32>127.0;
     const inverse: f32 = most > 0 ? <f32>127.0 / most : 0;
     let factor = f32x4.splat(inverse);
@@ -68,12 +71,13 @@ function quantizeRow(x: usize, q: usize, s: usize, blocks: usize, rows: usize): 
 
 /** The same in the i16 form: groups lie 8 * rows bytes apart. */
 function quantizeWide(x: usize, q: usize, s: usize, blocks: usize, rows: usize): void {
-  let magic = f32x4.splat(ROUND);
-  let magicBits = i32x4.splat(ROUND_BITS);
-  let ones = i16x8.splat(1);
+  let magic = keptFloat(ROUND, blocks);
+  let magicBits = i32x4.splat(kept(ROUND_BITS, blocks));
+  let ones = i16x8.splat(<i16>kept(1, blocks));
+  let magnitude = i32x4.splat(kept(0x7fffffff, blocks));
   const step = rows << 3;
   for (let b: usize = 0; b < blocks; b++) {
-    const most = largest32(x);
+    const most = largestBy(x, magnitude);
     const scale: f32 = most / <f32>127.0;
     const inverse: f32 = most > 0 ? <f32>127.0 / most : 0;
     let factor = f32x4.splat(inverse);
@@ -113,22 +117,25 @@ function quantizeWide(x: usize, q: usize, s: usize, blocks: usize, rows: usize):
 }
 
 /** max|x| of 32 values. */
+export function largest32(x: usize): f32 { return largestBy(x, i32x4.splat(0x7fffffff)); }
+
+/** `magnitude`: i32x4.splat(0x7fffffff). Bits of magnitudes are ordered like magnitudes, with NaN above all. */
 // @ts-ignore: decorator
-@inline export function largest32(x: usize): f32 {
-  let peak = f32x4.max(f32x4.abs(v128.load(x)), f32x4.abs(v128.load(x, 16)));
-  let other = f32x4.max(f32x4.abs(v128.load(x, 32)), f32x4.abs(v128.load(x, 48)));
-  peak = f32x4.max(peak, f32x4.abs(v128.load(x, 64)));
-  other = f32x4.max(other, f32x4.abs(v128.load(x, 80)));
-  peak = f32x4.max(peak, f32x4.abs(v128.load(x, 96)));
-  other = f32x4.max(other, f32x4.abs(v128.load(x, 112)));
-  peak = f32x4.max(peak, other);
-  peak = f32x4.max(peak, i8x16.shuffle(peak, peak, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7));
-  peak = f32x4.max(peak, i8x16.shuffle(peak, peak, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11));
+@inline function largestBy(x: usize, magnitude: v128): f32 {
+  let peak = v128.and(v128.load(x), magnitude);
+  let other = v128.and(v128.load(x, 16), magnitude);
+  peak = i32x4.max_s(peak, v128.and(v128.load(x, 32), magnitude));
+  other = i32x4.max_s(other, v128.and(v128.load(x, 48), magnitude));
+  peak = i32x4.max_s(peak, v128.and(v128.load(x, 64), magnitude));
+  other = i32x4.max_s(other, v128.and(v128.load(x, 80), magnitude));
+  peak = i32x4.max_s(peak, v128.and(v128.load(x, 96), magnitude));
+  other = i32x4.max_s(other, v128.and(v128.load(x, 112), magnitude));
+  peak = i32x4.max_s(peak, other);
+  peak = i32x4.max_s(peak, i8x16.shuffle(peak, peak, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7));
+  peak = i32x4.max_s(peak, i8x16.shuffle(peak, peak, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11));
   return f32x4.extract_lane(peak, 0);
 }
 
-/** 1.5 * 2^23: added to a small number, it leaves its nearest integer (ties to even) in the last bits. */
-const ROUND: f32 = 12582912;
 const ROUND_BITS: i32 = 0x4b400000;
 
 /** 8 values -> 8 i16. */

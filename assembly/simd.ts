@@ -25,6 +25,16 @@
   return f32x4.extract_lane(f32x4.relaxed_madd(f32x4.splat(a), f32x4.splat(b), f32x4.splat(c)), 0);
 }
 
+/**
+ * A constant that the compiler does not take for one, so that it stays in a register: a known one is made anew each time round a loop.
+ * `count`: anything below 2^31 that only the caller knows.
+ */
+// @ts-ignore: decorator
+@inline export function kept(value: i32, count: usize): i32 { return value + <i32>(count >> 31); }
+
+// @ts-ignore: decorator
+@inline export function keptFloat(value: f32, count: usize): v128 { return i32x4.splat(kept(reinterpret<i32>(value), count)); }
+
 // Products of words and activations, by the range of the weights. `pair` is the mask 0x00ff00ff; `ones` eight times 1.
 
 /** Weights of 0..255. */

@@ -5,15 +5,11 @@
 // One order of every sum, whatever the tile; integer parts are exact. W: class of the words (format/), F: class that knows bias and offset,
 // R: range class (simd.ts), T: rows of the pack.
 
-import { madd } from '../simd';
+import { kept, madd } from '../simd';
 
 /** Constants of half.ts. */
 export const HALF_BITS: i32 = <i32>0x8fffffff;
 export const HALF_SCALE: i32 = 0x77800000;
-
-/** A constant that the compiler does not know for one, so that it stays in a register: a known one would be made anew in each block. */
-// @ts-ignore: decorator
-@inline export function held(value: i32, blocks: usize): i32 { return value + <i32>(blocks >> 31); }
 
 /** `acc`: f32 [rows][8], in memory, so that the integer sums keep the registers. */
 // @ts-ignore: decorator
@@ -216,12 +212,12 @@ export function tile<W, F, R, T>(w: usize, x: usize, s: usize, blocks: usize, re
   const rows = changetype<T>(0).rows();
   const subs = changetype<W>(0).subs();
   const quants = (rows * changetype<R>(0).step()) << 3;
-  let m = i8x16.splat(<i8>held(15, blocks));
-  let more = i8x16.splat(<i8>held(changetype<W>(0).moreBits(), blocks));
-  let bits = i32x4.splat(held(HALF_BITS, blocks));
-  let by = i32x4.splat(held(HALF_SCALE, blocks));
-  let pair = i32x4.splat(held(0x00ff00ff, blocks));
-  let ones = i16x8.splat(<i16>held(1, blocks));
+  let m = i8x16.splat(<i8>kept(15, blocks));
+  let more = i8x16.splat(<i8>kept(changetype<W>(0).moreBits(), blocks));
+  let bits = i32x4.splat(kept(HALF_BITS, blocks));
+  let by = i32x4.splat(kept(HALF_SCALE, blocks));
+  let pair = i32x4.splat(kept(0x00ff00ff, blocks));
+  let ones = i16x8.splat(<i16>kept(1, blocks));
   for (let b: usize = 0; b < blocks; b += subs) {
     changetype<W>(0).prepare(w, ready, bits, by);
     for (let sub: usize = 0; sub < subs; sub++) {

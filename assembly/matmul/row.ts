@@ -2,8 +2,8 @@
 // order. Written out: with nothing to share between rows, a loop would cost as much as its products.
 
 import { One } from '../activation';
-import { madd } from '../simd';
-import { correction, HALF_BITS, HALF_SCALE, held, start } from './integer';
+import { kept, madd } from '../simd';
+import { correction, HALF_BITS, HALF_SCALE, start } from './integer';
 
 /** `acc`: f32 [8]. */
 export function row1<W, F, R>(w: usize, x: usize, s: usize, blocks: usize, ready: usize, acc: usize): void {
@@ -11,12 +11,12 @@ export function row1<W, F, R>(w: usize, x: usize, s: usize, blocks: usize, ready
   const subs = changetype<W>(0).subs();
   const parts = changetype<W>(0).parts();
   const shares = changetype<W>(0).shares();
-  let m = i8x16.splat(<i8>held(15, blocks));
-  let more = i8x16.splat(<i8>held(changetype<W>(0).moreBits(), blocks));
-  let bits = i32x4.splat(held(HALF_BITS, blocks));
-  let by = i32x4.splat(held(HALF_SCALE, blocks));
-  let pair = i32x4.splat(held(0x00ff00ff, blocks));
-  let ones = i16x8.splat(<i16>held(1, blocks));
+  let m = i8x16.splat(<i8>kept(15, blocks));
+  let more = i8x16.splat(<i8>kept(changetype<W>(0).moreBits(), blocks));
+  let bits = i32x4.splat(kept(HALF_BITS, blocks));
+  let by = i32x4.splat(kept(HALF_SCALE, blocks));
+  let pair = i32x4.splat(kept(0x00ff00ff, blocks));
+  let ones = i16x8.splat(<i16>kept(1, blocks));
   let acc0 = f32x4.splat(0);
   let acc1 = f32x4.splat(0);
   for (let column: usize = 0; column < blocks; column += subs) {
