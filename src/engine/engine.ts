@@ -69,7 +69,7 @@ export class Engine {
     this.#pace = options.pace ?? new Pace();
     const pool = new BlockPool(options.kvBlocks, (block) => cache?.forget(block));
     const cache = options.prefixCache === undefined ? undefined : new PrefixCache(pool);
-    this.#store = { pool, cache };
+    this.#store = { pool, blocks: options.runner.blocks, cache };
     this.#scheduler = new Scheduler(
       { batchTokens: options.maxBatchTokens, sequences: options.maxSequences, waiting: options.maxWaiting },
       this.#store,
@@ -173,7 +173,7 @@ export class Engine {
     const tokens = choices.map((each) => this.#choose(sequence, logits, each));
     if (!tokens.every((token) => token !== undefined)) return this.#fail(id, unusableLogits);
     // Forked before anything ends: a parent that ends gives its blocks back.
-    const forks = choices.slice(1).map((each, i) => sequence.fork(each, tokens[i + 1], this.#store.pool));
+    const forks = choices.slice(1).map((each, i) => sequence.fork(each, tokens[i + 1], this.#store));
     for (const fork of forks) {
       this.#requests.get(id)?.sequences.add(fork);
       this.#scheduler.addFork(fork);

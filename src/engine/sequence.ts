@@ -1,6 +1,6 @@
 // One sequence on its way through the engine: its ids, how many of them are in the KV cache, and where.
 
-import { blockTokens } from '../compute/backend.ts';
+import { blockTokens, type KvBlocks } from '../compute/backend.ts';
 import { invariant } from '../core/errors.ts';
 import type { BlockPool } from './block-pool.ts';
 import type { SubmitOptions } from './messages.ts';
@@ -12,6 +12,7 @@ export type SequenceStatus = 'waiting' | 'running' | 'done';
 /** Where keys and values are kept. */
 export interface KvStore {
   readonly pool: BlockPool;
+  readonly blocks: KvBlocks;
   /** `undefined`: nothing is kept beyond the life of a sequence. */
   readonly cache: PrefixCache | undefined;
 }
@@ -185,10 +186,9 @@ export class Sequence {
 
   /**
    * Another continuation of the same prompt, which begins with `id`; this one has just computed the prompt. It holds the prompt's full
-   * blocks, too. A last block that is not full is not copied but computed again, with equal bits: at most 63 positions, in the pass
-   * that the new one needs anyway.
+   * blocks, too, and has a copy of a last one that is not full, or computes that part again where no block is free.
    */
-  fork(choice: number, id: number, pool: BlockPool): Sequence {
+  fork(choice: number, id: number, { pool, blocks }: Omit<KvStore, 'cache'>): Sequence {
     invariant(
       this.generated === 0 && this.pending === 0 && this.unforked > 0,
       'a prompt is forked when it is computed',
@@ -198,6 +198,12 @@ export class Sequence {
     this.unforked--;
     for (const block of this.#blocks.subarray(0, shared)) fork.#take(block, pool);
     fork.#computed = shared * blockTokens;
+    const copy = fork.#computed < this.promptTokens ? pool.allocate() : undefined;
+    if (copy !== undefined) {
+      blocks.copy(this.#blocks[shared], copy);
+      fork.#blocks[fork.#blockCount++] = copy;
+      fork.#computed = this.promptTokens;
+    }
     fork.#isFresh = false;
     fork.#cachedTokens = 0;
     fork.#ids[fork.#length++] = id;

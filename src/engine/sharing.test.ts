@@ -166,6 +166,7 @@ for (const cache of [undefined, prefixCache]) {
       await bench.engine.step();
       t.equal(passes(bench)[0], length, 'the prompt is computed once');
       await bench.engine.step();
+      t.equal(passes(bench)[1], 3, 'nothing of it is computed again');
       const shared = Math.floor(length / 64);
       t.equal(bench.engine.stats.blocksUsed, shared + 3, 'whole blocks are held once');
       await bench.run();
@@ -184,6 +185,17 @@ for (const cache of [undefined, prefixCache]) {
     }
   });
 }
+
+void t.test('where no block is free for a copy, the rest of the prompt is computed again', async (t) => {
+  const bench = new EngineBench({ kvBlocks: 4, maxBatchTokens: 256 });
+  const request = fakeRequest(promptIds(100), { choices: 4, maxTokens: 60, sampling: seeded });
+  bench.engine.submit('a', request);
+  await bench.engine.step();
+  t.equal(bench.engine.stats.blocksUsed, 4, 'one shared, one of its own, two copies');
+  await bench.run();
+  for (const choice of [0, 1, 2, 3]) t.same(bench.outcome('a', choice).tokens, expectedTokens(request, 256, choice));
+  t.equal(bench.engine.stats.blocksUsed, 0);
+});
 
 void t.test('choices end one by one: stop ids at the first token, limits, cancellation', async (t) => {
   const request = fakeRequest(promptIds(70), { choices: 4, maxTokens: 30, sampling: seeded });
