@@ -27,7 +27,17 @@ const info: LoadedModel = {
 
 const busy: WatchedEngine = {
   state: 'ready',
-  stats: { running: 3, waiting: 2, blocksUsed: 5, blocksTotal: 20, preemptions: 0, prefixQueries: 0, prefixHits: 0 },
+  stats: {
+    running: 3,
+    waiting: 2,
+    blocksUsed: 5,
+    blocksTotal: 20,
+    preemptions: 0,
+    prefixQueries: 0,
+    prefixHits: 0,
+    prefixDiskQueries: 0,
+    prefixDiskHits: 0,
+  },
   unanswered: 1,
   restarts: 2,
 };
@@ -98,7 +108,14 @@ void t.test('counters and histograms are exact', async (t) => {
   const open = model.sequence({ promptTokens: 9, cachedTokens: 0, maxTokens: 5, submittedAt: performance.now() });
   for (const tokens of [1, 1, 16, 300]) model.pass(tokens);
   for (const preemptions of [2, 5, 0, 1])
-    model.stats({ ...busy.stats, preemptions, prefixQueries: 100 * preemptions, prefixHits: 10 * preemptions });
+    model.stats({
+      ...busy.stats,
+      preemptions,
+      prefixQueries: 100 * preemptions,
+      prefixHits: 10 * preemptions,
+      prefixDiskQueries: 90 * preemptions,
+      prefixDiskHits: 20 * preemptions,
+    });
 
   const s = await scrape(metrics);
   t.equal(s.value('vllm:prompt_tokens_total'), 21, 'counted when the prompt was read');
@@ -106,6 +123,8 @@ void t.test('counters and histograms are exact', async (t) => {
   t.equal(s.value('vllm:num_preemptions_total'), 6, 'over the life of several processes');
   t.equal(s.value('vllm:prefix_cache_queries_total'), 600);
   t.equal(s.value('vllm:prefix_cache_hits_total'), 60);
+  t.equal(s.value('vllm:external_prefix_cache_queries_total'), 540);
+  t.equal(s.value('vllm:external_prefix_cache_hits_total'), 120);
   const ends = (reason: string): number => s.value('vllm:request_success_total', { finished_reason: reason });
   t.same(['stop', 'length', 'abort', 'error'].map(ends), [1, 2, 0, 0]);
   const counts = {

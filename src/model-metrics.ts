@@ -7,6 +7,7 @@ import type { EngineClient } from './engine/client.ts';
 import type { EngineStats, LoadedModel, PromptTiming } from './engine/messages.ts';
 import type { EngineMeter, SequenceMeter, SequenceStart } from './engine/meter.ts';
 import {
+  countedByEngine,
   counters,
   oneTwoFive,
   passBuckets,
@@ -37,7 +38,7 @@ export class ModelMetrics implements EngineMeter {
   #sizes: Record<SizeName, Histogram> | undefined;
   #engine: WatchedEngine | undefined;
   /** Of the running process. */
-  #told = { preemptions: 0, prefixQueries: 0, prefixHits: 0 };
+  #told: EngineStats | undefined;
 
   constructor(model: string, { prefix, legacy }: MetricsNaming) {
     this.#name = (name) => (prefix === 'vllm' ? `vllm:${name}` : `tramontane_${name}`);
@@ -114,13 +115,12 @@ export class ModelMetrics implements EngineMeter {
     this.#passTokens.observe(tokens);
   }
 
-  stats({ preemptions, prefixQueries, prefixHits }: EngineStats): void {
-    const told = this.#told;
-    this.#told = { preemptions, prefixQueries, prefixHits };
-    // A new process counts from zero.
-    this.#counters.num_preemptions_total.inc(Math.max(0, preemptions - told.preemptions));
-    this.#counters.prefix_cache_queries_total.inc(Math.max(0, prefixQueries - told.prefixQueries));
-    this.#counters.prefix_cache_hits_total.inc(Math.max(0, prefixHits - told.prefixHits));
+  stats(stats: EngineStats): void {
+    for (const [field, name] of Object.entries(countedByEngine) as [keyof typeof countedByEngine, CounterName][]) {
+      // A new process counts from zero.
+      this.#counters[name].inc(Math.max(0, stats[field] - (this.#told?.[field] ?? 0)));
+    }
+    this.#told = stats;
   }
 
   #makeGauges(): void {

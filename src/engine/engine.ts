@@ -8,6 +8,7 @@ import { SamplingError } from '../sampling/sampler.ts';
 import { refuse } from './admission.ts';
 import { buildBatch, wantsLogits } from './batch.ts';
 import { BlockPool } from './block-pool.ts';
+import { Restorer, type BlockArchive } from './disk/restorer.ts';
 import type { EngineStats, FinishCause, FromEngine, PromptTiming, SubmitOptions } from './messages.ts';
 import { Pace, type PromptPace } from './pace.ts';
 import { PrefixCache, PrefixKeys, rootKey } from './prefix-cache.ts';
@@ -32,7 +33,7 @@ export interface EngineOptions {
   readonly maxBatchTokens: number;
   readonly maxWaiting: number;
   /** Whether blocks are remembered for later prompts; the salt names what decides their bits besides the text. `undefined`: they are not. */
-  readonly prefixCache?: { readonly salt: string } | undefined;
+  readonly prefixCache?: { readonly salt: string; readonly disk?: BlockArchive | undefined } | undefined;
   /** Milliseconds, monotonic. */
   readonly now?: () => number;
   /** Decides how long prompts may make a pass; left out: by the clock. */
@@ -51,6 +52,7 @@ export class Engine {
   readonly #options: EngineOptions;
   readonly #now: () => number;
   readonly #store: KvStore;
+  readonly #restorer: Restorer | undefined;
   readonly #scheduler: Scheduler;
   readonly #pace: PromptPace;
   /** Those that somebody still wants; a sequence that is cancelled during a forward pass leaves the scheduler after it. */
@@ -60,7 +62,7 @@ export class Engine {
   #arrivals = 0;
   /** Moving average from submission to finish, for `Retry-After`. */
   #averageMs = 1000;
-  readonly #counts = { prefixQueries: 0, prefixHits: 0 };
+  readonly #counts = { prefixQueries: 0, prefixHits: 0, prefixDiskQueries: 0, prefixDiskHits: 0 };
 
   constructor(options: EngineOptions) {
     invariant(options.kvBlocks * blockTokens >= options.contextLength, 'one sequence fits into the KV cache alone');
@@ -68,8 +70,13 @@ export class Engine {
     this.#now = options.now ?? (() => performance.now());
     this.#pace = options.pace ?? new Pace();
     const pool = new BlockPool(options.kvBlocks, (block) => cache?.forget(block));
-    const cache = options.prefixCache === undefined ? undefined : new PrefixCache(pool);
-    this.#store = { pool, blocks: options.runner.blocks, cache };
+    const { blocks } = options.runner;
+    const { prefixCache } = options;
+    const onKeep = (key: string, block: number): void => this.#restorer?.keep(key, block);
+    const cache = prefixCache === undefined ? undefined : new PrefixCache(pool, onKeep);
+    const memory: KvStore = { pool, blocks, cache, lower: undefined };
+    this.#restorer = prefixCache?.disk === undefined ? undefined : new Restorer(prefixCache.disk, memory);
+    this.#store = { ...memory, lower: this.#restorer };
     this.#scheduler = new Scheduler(
       { batchTokens: options.maxBatchTokens, sequences: options.maxSequences, waiting: options.maxWaiting },
       this.#store,
@@ -83,7 +90,7 @@ export class Engine {
   async step(onPass: (tokens: number) => void = () => undefined): Promise<void> {
     this.#expire();
     const work = this.#scheduler.schedule((decoding) => this.#pace.promptBudget(decoding));
-    if (work.length === 0) return;
+    if (work.length === 0) return this.isIdle ? undefined : await this.#restorer?.progress();
     for (const { sequence } of work) this.#begin(sequence);
     onPass(work.reduce((sum, { count }) => sum + count, 0));
     const rows = await this.#forward(work);
@@ -147,10 +154,15 @@ export class Engine {
 
   #begin(sequence: Sequence): void {
     if (!sequence.begin(this.#now())) return;
-    const { id, promptTokens, cachedTokens = 0 } = sequence;
+    const { id, promptTokens, cachedTokens = 0, filledTokens } = sequence;
+    const found = cachedTokens - filledTokens;
     if (this.#store.cache !== undefined) {
       this.#counts.prefixQueries += promptTokens;
-      this.#counts.prefixHits += cachedTokens;
+      this.#counts.prefixHits += found;
+    }
+    if (this.#restorer !== undefined) {
+      this.#counts.prefixDiskQueries += promptTokens - found;
+      this.#counts.prefixDiskHits += filledTokens;
     }
     this.#options.emit({ type: 'begun', id, cachedTokens });
   }

@@ -4,10 +4,14 @@ import type { Backend } from '../compute/backend.ts';
 import { createReferenceBackend } from '../compute/reference/backend.ts';
 import { createWasmBackend } from '../compute/wasm/backend.ts';
 import { ApiError } from '../core/errors.ts';
+import { mebibytes } from '../core/units.ts';
 import { buildModel, type Model } from '../model/model.ts';
 import { ModelError } from '../model/error.ts';
 import { sampleAt } from '../sampling/sampler.ts';
 import { openCheckpoint } from '../weights/gguf.ts';
+import type { BlockKind } from './disk/block-file.ts';
+import { DiskCache } from './disk/disk-cache.ts';
+import { fileBytes } from './disk/folder.ts';
 import { Engine } from './engine.ts';
 import { fingerprint } from './fingerprint.ts';
 import type { LoadEngine } from './loop.ts';
@@ -32,11 +36,16 @@ export const loadEngine: LoadEngine = async (options, emit) => {
   }
   const model = buildModel(checkpoint, { contextLength: options.contextLength });
   const plan = planBackend(model, options, memory.poolBytes);
+  checkFolderBytes(options, backend.measure(plan).kvCacheBytes / plan.kvBlocks);
   const executor = await backend.load(plan, reportProgress(emit));
   const { contextLength } = model;
   const vocabularySize = model.program.buffers[model.program.logits].cols;
   const runner = runModel(executor, vocabularySize);
   const { maxSequences, maxBatchTokens, maxWaiting, kvCache } = options;
+  const { weights } = model;
+  const name = await fingerprint(checkpoint, { weights, kvCache, numerics: executor.numerics });
+  const { layout, bytes } = executor.blocks;
+  const disk = await openDisk(model, options, { fingerprint: name, layout, bytes });
   const engine = new Engine({
     runner,
     sample: sampleAt,
@@ -46,11 +55,14 @@ export const loadEngine: LoadEngine = async (options, emit) => {
     maxSequences,
     maxBatchTokens,
     maxWaiting,
-    prefixCache: canRemember(model, options) ? { salt: kvCache } : undefined,
+    prefixCache: canRemember(model, options) ? { salt: kvCache, disk } : undefined,
   });
   return {
     engine,
-    close: () => runner.close(),
+    close: async () => {
+      await disk?.close();
+      await runner.close();
+    },
     model: {
       architecture: model.config.architecture,
       parameters: model.parameters,
@@ -63,7 +75,7 @@ export const loadEngine: LoadEngine = async (options, emit) => {
       kernels,
       threads: options.threads,
       node: process.version,
-      fingerprint: await fingerprint(checkpoint, { weights: model.weights, kvCache, numerics: executor.numerics }),
+      fingerprint: name,
       loadMs: Math.round(performance.now() - from),
     },
   };
@@ -86,6 +98,35 @@ const backends: Record<DeviceKind, (options: LoadOptions) => ChosenBackend> = {
 /** A state that only exists at the end of a sequence cannot be taken over in its middle. */
 function canRemember({ states }: Model, { prefixCache = true }: LoadOptions): boolean {
   return prefixCache && states.every(({ kind }) => kind === 'paged' || kind === 'window' || kind === 'sharedWith');
+}
+
+/** Said before weights are read. `bytes`: of one block. */
+function checkFolderBytes({ prefixCacheFolder }: LoadOptions, bytes: number): void {
+  const least = fileBytes({ bytes });
+  if (prefixCacheFolder === undefined || prefixCacheFolder.maxBytes >= least) return;
+  throw new ModelError(
+    `The prefix cache on disk may take ${mebibytes(prefixCacheFolder.maxBytes)}, but 64 positions of this model take ${mebibytes(least)}. Raise --prefix-cache-dir-limit.`,
+  );
+}
+
+/** The server has seen that the folder can be written to; that it cannot any more after a restart is no reason not to serve. */
+async function openDisk(model: Model, options: LoadOptions, kind: BlockKind): Promise<DiskCache | undefined> {
+  const { prefixCacheFolder } = options;
+  if (prefixCacheFolder === undefined) return undefined;
+  const warn = (text: string): void => void process.stderr.write(`${text}\n`);
+  if (!canRemember(model, options)) {
+    warn(
+      'prefix cache: nothing is kept on disk, since this model has layers whose state exists only at the end of a text',
+    );
+    return undefined;
+  }
+  const { path: folder, maxBytes } = prefixCacheFolder;
+  try {
+    return await DiskCache.open({ folder, maxBytes, kind, warn });
+  } catch (error) {
+    warn(`prefix cache: nothing is kept on disk: ${error instanceof Error ? error.message : String(error)}`);
+    return undefined;
+  }
 }
 
 /** Values come from flags; what the engine needs of them is said before a file is opened. */

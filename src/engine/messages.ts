@@ -52,6 +52,8 @@ export interface LoadOptions {
   readonly maxWaiting: number;
   /** Whether prompts that begin like earlier ones take over what was computed for those; `undefined` is yes. */
   readonly prefixCache?: boolean | undefined;
+  /** A folder where the prefix cache outlives the process; the bytes that all files in it may take. */
+  readonly prefixCacheFolder?: { readonly path: string; readonly maxBytes: number } | undefined;
 }
 
 export interface SubmitOptions {
@@ -112,8 +114,12 @@ export interface EngineStats {
   readonly blocksTotal: number;
   /** Since the process began: prompt tokens looked up in the prefix cache, ... */
   readonly prefixQueries: number;
-  /** ... those of them that were found, ... */
+  /** ... those of them that were found in memory, ... */
   readonly prefixHits: number;
+  /** ... those that were not, where there is a disk to look at, ... */
+  readonly prefixDiskQueries: number;
+  /** ... and were read from it, ... */
+  readonly prefixDiskHits: number;
   /** ... and how often a sequence lost its blocks to another and was computed again. */
   readonly preemptions: number;
 }

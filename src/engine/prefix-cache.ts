@@ -1,7 +1,7 @@
 // Which blocks hold which beginning of a text, so that a prompt that begins like an earlier one need not be computed again. The name of
 // a full block is a hash of all that decides its keys and values: the chain of vLLM's automatic prefix caching.
 //
-//   root = H(salt, tenant, adapter)      key of block i = H(key of block i - 1, its 64 ids, the media in it)
+//   root = H(salt, tenant, adapter)      key of block i = i-H(key of block i - 1, its 64 ids, the media in it)
 //
 // The tenant is in the root: a key's prompts are invisible to other keys, also to a clock.
 
@@ -15,10 +15,12 @@ export class PrefixCache {
   readonly #pool: BlockPool;
   readonly #blocks = new Map<string, number>();
   readonly #keys = new Map<number, string>();
+  readonly #onKeep: (key: string, block: number) => void;
 
-  /** `pool` must tell it of every block that it forgets. */
-  constructor(pool: BlockPool) {
+  /** `pool` must tell it of every block that it forgets. `onKeep` hears of each that has a name now, or again. */
+  constructor(pool: BlockPool, onKeep: (key: string, block: number) => void = () => undefined) {
     this.#pool = pool;
+    this.#onKeep = onKeep;
   }
 
   get size(): number {
@@ -36,12 +38,14 @@ export class PrefixCache {
    */
   keep(key: string, block: number): number {
     const earlier = this.#blocks.get(key);
-    if (earlier !== undefined) return earlier;
-    invariant(!this.#keys.has(block), `block ${block} has one name`);
-    this.#blocks.set(key, block);
-    this.#keys.set(block, key);
-    this.#pool.remember(block);
-    return block;
+    if (earlier === undefined) {
+      invariant(!this.#keys.has(block), `block ${block} has one name`);
+      this.#blocks.set(key, block);
+      this.#keys.set(block, key);
+      this.#pool.remember(block);
+    }
+    this.#onKeep(key, earlier ?? block);
+    return earlier ?? block;
   }
 
   /** The pool gave the block to somebody else. */
@@ -86,7 +90,7 @@ export class PrefixKeys {
       const content = ids.subarray(from, from + blockTokens);
       const bytes = Buffer.from(content.buffer, content.byteOffset, content.byteLength);
       const head = Buffer.from(`${this.#chain[block]} ${this.#mediaIn(from)}\n`);
-      this.#chain.push(hashOf(Buffer.concat([head, bytes])));
+      this.#chain.push(`${block}-${hashOf(Buffer.concat([head, bytes]))}`);
     }
     return this.#chain[index + 1];
   }

@@ -88,19 +88,20 @@ export class Scheduler {
     sequence.status = 'done';
   }
 
-  /** The work of the next step; empty only when there are no sequences at all. */
+  /** The work of the next step; empty only when there are no sequences at all, or all are being restored. */
   schedule(promptBudget: PromptBudget = () => Infinity): Scheduled[] {
     const decoding: Scheduled[] = [];
     // Victims are taken from the end of the list, so they are never among those already scheduled.
     for (const sequence of this.#running) {
-      if (sequence.pending === 1 && this.#makeRoom(sequence)) decoding.push({ sequence, count: 1 });
+      if (sequence.pending === 1 && !sequence.isRestoring && this.#makeRoom(sequence))
+        decoding.push({ sequence, count: 1 });
     }
     const isDecoding = new Set(decoding.map(({ sequence }) => sequence));
     this.#admit();
     const room = this.#limits.batchTokens - decoding.length;
     const budget = Math.min(room, Math.max(1, Math.floor(promptBudget(decoding.length))));
     const prompts = this.#running.filter(
-      (sequence) => !isDecoding.has(sequence) && sequence.hasAllBlocks && sequence.pending > 0,
+      (each) => !isDecoding.has(each) && !each.isRestoring && each.hasAllBlocks && each.pending > 0,
     );
     for (const sequence of prompts) sequence.catchUp(this.#store);
     return [...decoding, ...shareOut(prompts, budget)];
@@ -114,6 +115,7 @@ export class Scheduler {
       take(this.#waiting, sequence);
       this.#turns.served(sequence, this.#waiting);
       this.#run(sequence);
+      this.#store.lower?.start(sequence);
     }
   }
 

@@ -15,6 +15,14 @@ export interface KvStore {
   readonly blocks: KvBlocks;
   /** `undefined`: nothing is kept beyond the life of a sequence. */
   readonly cache: PrefixCache | undefined;
+  /** Knows of blocks that are not in memory any more. */
+  readonly lower: LowerTier | undefined;
+}
+
+export interface LowerTier {
+  has(key: string): boolean;
+  /** The sequence has its blocks. Those known here are filled from now on, while `isRestoring`. */
+  start(sequence: Sequence): void;
 }
 
 export interface SequenceStart {
@@ -45,6 +53,8 @@ export class Sequence {
   unforked: number;
   /** When it took part in a pass for the first time. */
   startedAt: number | undefined;
+  /** Its blocks are being filled from elsewhere; it takes part in no pass before that is over. */
+  isRestoring = false;
   readonly #ids: Int32Array;
   readonly #blocks: Int32Array;
   #length: number;
@@ -53,6 +63,8 @@ export class Sequence {
   /** Whether all that is computed comes from the prefix cache. */
   #isFresh = true;
   #cachedTokens: number | undefined;
+  #filledTokens = 0;
+  #life = 0;
 
   constructor(id: string, options: SubmitOptions, start: SequenceStart, choice = 0) {
     const { ids } = options.input;
@@ -103,6 +115,16 @@ export class Sequence {
     return this.#cachedTokens;
   }
 
+  /** Part of them that came from below memory. */
+  get filledTokens(): number {
+    return this.#filledTokens;
+  }
+
+  /** How often it lost its blocks. */
+  get life(): number {
+    return this.#life;
+  }
+
   get blockCount(): number {
     return this.#blockCount;
   }
@@ -123,8 +145,20 @@ export class Sequence {
   }
 
   /** Prompt tokens that the prefix cache would answer now. */
-  cachedNow({ cache }: KvStore): number {
-    return this.#find(cache).length * blockTokens;
+  cachedNow({ cache, lower }: KvStore): number {
+    let index = this.#computed / blockTokens + this.#find(cache).length;
+    while (index < this.reusableBlocks && lower?.has(this.keyOf(index)) === true) index++;
+    return index * blockTokens;
+  }
+
+  /** Blocks that another sequence may have computed. The last known id is always computed: its logits are what is wanted. */
+  get reusableBlocks(): number {
+    return Math.floor((this.#length - 1) / blockTokens);
+  }
+
+  /** The name of a block that is full of known ids. */
+  keyOf(index: number): string {
+    return this.start.keys.at(index, this.#known);
   }
 
   /** Takes the blocks still missing before all known ids can be computed, those in the cache first. Takes none and says `false` when the pool has too few. */
@@ -179,6 +213,13 @@ export class Sequence {
     }
   }
 
+  /** The next block was filled with what another sequence computed of its ids. */
+  fill(store: KvStore): void {
+    this.commit(blockTokens, store);
+    this.#isFresh = true;
+    if (this.#cachedTokens === undefined) this.#filledTokens += blockTokens;
+  }
+
   append(id: number): void {
     invariant(this.pending === 0 && !this.isFull, 'an id is appended to a fully computed sequence with room');
     this.#ids[this.#length++] = id;
@@ -188,7 +229,7 @@ export class Sequence {
    * Another continuation of the same prompt, which begins with `id`; this one has just computed the prompt. It holds the prompt's full
    * blocks, too, and has a copy of a last one that is not full, or computes that part again where no block is free.
    */
-  fork(choice: number, id: number, { pool, blocks }: Omit<KvStore, 'cache'>): Sequence {
+  fork(choice: number, id: number, { pool, blocks }: KvStore): Sequence {
     invariant(
       this.generated === 0 && this.pending === 0 && this.unforked > 0,
       'a prompt is forked when it is computed',
@@ -217,19 +258,21 @@ export class Sequence {
     this.#blockCount = 0;
     this.#computed = 0;
     this.#isFresh = true;
+    this.isRestoring = false;
+    this.#life++;
+    if (this.#cachedTokens === undefined) this.#filledTokens = 0;
   }
 
   get #known(): Int32Array {
     return this.#ids.subarray(0, this.#length);
   }
 
-  /** Blocks of the cache that continue what is computed. The last known id is always computed: its logits are what is wanted. */
+  /** Blocks of the cache that continue what is computed. */
   #find(cache: PrefixCache | undefined): number[] {
     const found: number[] = [];
     if (cache === undefined) return found;
-    const usable = Math.floor((this.#length - 1) / blockTokens);
-    for (let index = this.#computed / blockTokens; index < usable; index++) {
-      const block = cache.find(this.start.keys.at(index, this.#known));
+    for (let index = this.#computed / blockTokens; index < this.reusableBlocks; index++) {
+      const block = cache.find(this.keyOf(index));
       if (block === undefined) break;
       found.push(block);
     }
