@@ -6,6 +6,7 @@ import { benchEngine } from './engine.ts';
 import { benchHttp } from './http.ts';
 import { benchKernels } from './kernels.ts';
 import { benchProfile } from './profile.ts';
+import { benchPrefix } from './prefix.ts';
 import { benchServe } from './serve/serve.ts';
 import { benchSynth } from './synth/synth.ts';
 
@@ -48,6 +49,12 @@ const commands: Record<string, Command> = {
       '[--engine-runtime auto|system|bundled|PATH] [--json]',
     what: 'where the time of a prefill chunk and of a decode step goes: share, GB/s and GMAC/s of each operation, waiting',
     run: benchProfile,
+  },
+  prefix: {
+    usage:
+      'prefix --model PATH [--prompt 8000] [--rounds 3] [--prefix-cache-dir PATH] [--seed N] [--json] [-- SERVER OPTIONS]',
+    what: 'first token of a long prompt at our own server: cold, repeated, and after a restart with the prefix cache on disk',
+    run: benchPrefix,
   },
   serve: {
     usage:

@@ -120,7 +120,7 @@ export class Engine {
       for (let choice = 0; choice < choices; choice++) emit({ type: 'finished', id, choice, cause: 'length' });
       return;
     }
-    if (!this.#scheduler.hasRoom(choices)) return emit({ type: 'rejected', id, error: this.#queueFull() });
+    if (!this.#scheduler.hasRoom(choices, tenant)) return emit({ type: 'rejected', id, error: this.#queueFull() });
     const at = this.#now();
     const sequence = new Sequence(id, options, {
       order: this.#arrivals++,

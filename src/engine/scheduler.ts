@@ -7,6 +7,7 @@
 // of the token budget, in chunks.
 
 import { invariant } from '../core/errors.ts';
+import { mayQueue } from './queue-share.ts';
 import { byRank, type KvStore, type Sequence } from './sequence.ts';
 import { TenantTurns } from './tenant-turns.ts';
 
@@ -15,7 +16,7 @@ export interface SchedulerLimits {
   readonly batchTokens: number;
   /** Sequences that hold blocks at once. */
   readonly sequences: number;
-  /** Requests that may wait beyond those that free places await. */
+  /** Requests that may wait beyond those that free places await; with several tenants up to twice as many (queue-share.ts). */
   readonly waiting: number;
 }
 
@@ -58,20 +59,22 @@ export class Scheduler {
     return this.#preemptions;
   }
 
-  /** Whether one that takes so many places may queue. Those that free places await do not count as waiting. */
-  hasRoom(places: number): boolean {
+  /** Whether one of this tenant that takes so many places may queue. Those that free places await do not count as waiting. */
+  hasRoom(places: number, tenant: string): boolean {
     let free = this.#freePlaces;
-    let queued = 0;
-    for (const wanted of [...this.#waiting.map((sequence) => sequence.places), places]) {
+    const queued: string[] = [];
+    const all = this.#waiting.map((sequence) => ({ places: sequence.places, tenant: sequence.options.tenant }));
+    for (const next of [...all, { places, tenant }]) {
       // Nobody overtakes the first that does not fit.
-      if (queued === 0 && wanted <= free) free -= wanted;
-      else queued++;
+      if (queued.length === 0 && next.places <= free) free -= next.places;
+      else queued.push(next.tenant);
     }
-    return queued <= this.#limits.waiting;
+    const running = this.#running.map(({ options }) => options.tenant);
+    return mayQueue({ waiting: queued, running, newcomer: tenant, limit: this.#limits.waiting });
   }
 
   add(sequence: Sequence): void {
-    invariant(this.hasRoom(sequence.places), 'nothing is added to a full queue');
+    invariant(this.hasRoom(sequence.places, sequence.options.tenant), 'nothing is added to a full queue');
     insert(this.#waiting, sequence);
   }
 
