@@ -10,6 +10,9 @@ import { largest32, quantizeSixteen } from './quantize';
 
 @unmanaged
 export class Singles {
+  /** Whether attention computes on integers (cache-words.ts). */
+  // @ts-ignore: decorator
+  @inline integers(): bool { return false; }
   /** Bytes of one position, keys or values. */
   // @ts-ignore: decorator
   @inline rowBytes(dim: usize): usize { return dim << 2; }
@@ -54,6 +57,8 @@ export class Singles {
 @unmanaged
 export class Halves {
   // @ts-ignore: decorator
+  @inline integers(): bool { return false; }
+  // @ts-ignore: decorator
   @inline rowBytes(dim: usize): usize { return dim << 1; }
   // @ts-ignore: decorator
   @inline group(dim: usize): usize { return dim; }
@@ -93,6 +98,8 @@ export class Halves {
 /** Keys [position / 8][dim / 32]: 8 f16 | 32 x 8 int8. Values [position][dim / 32]: f16 | 32 int8. */
 @unmanaged
 export class Quants {
+  // @ts-ignore: decorator
+  @inline integers(): bool { return false; }
   // @ts-ignore: decorator
   @inline rowBytes(dim: usize): usize { return (dim >> 5) * 34; }
   // @ts-ignore: decorator

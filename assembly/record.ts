@@ -28,6 +28,7 @@ export namespace Cache {
   export const F32: u32 = 0;
   export const F16: u32 = 1;
   export const Q8_0: u32 = 2;
+  export const I16: u32 = 3;
 }
 
 export namespace Opcode {

@@ -3,11 +3,13 @@
 
 import { Cache, blockTable, position, word } from './record';
 import { Halves, Quants, Singles } from './cache';
+import { Words } from './cache-words';
 
 export function storeKv(record: usize, batch: usize, from: u32, to: u32, scratch: usize): void {
   switch (word(record, 12)) {
     case Cache.F32: storeAs<Singles>(record, batch, from, to, scratch); break;
     case Cache.F16: storeAs<Halves>(record, batch, from, to, scratch); break;
+    case Cache.I16: storeAs<Words>(record, batch, from, to, scratch); break;
     case Cache.Q8_0: storeAs<Quants>(record, batch, from, to, scratch); break;
     default: unreachable();
   }

@@ -1,19 +1,25 @@
 // What a request costs over each transport, in one run, side by side: the real way from bytes to operation and back with operations that
 // compute nothing, and handlers without a server above them that write the same bytes. Load comes from another thread over loopback.
 
-import { readFileSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import { createServer as createBareServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { UwsModule } from 'uWebSockets.js';
-import { silentLog } from '../src/core/log.ts';
 import { EventStream, type Operation } from '../src/core/operation.ts';
 import { routes } from '../src/generated/operations.ts';
-import type { ChatCompletion, ChatCompletionChunk, ModelList } from '../src/generated/types.ts';
+import type { ChatCompletion, ChatCompletionChunk } from '../src/generated/types.ts';
+import { Models, ServedModel, type ModelParts } from '../src/generation/models.ts';
 import { NodeTransport } from '../src/http/node.ts';
 import { createServer } from '../src/http/server.ts';
 import type { Transport } from '../src/http/transport.ts';
 import { loadUws, UwsTransport } from '../src/http/uws.ts';
+import { LineWriter } from '../src/line-writer.ts';
+import { createLog } from '../src/logger.ts';
+import { Metrics } from '../src/metrics.ts';
+import { modelOperations } from '../src/operations/models.ts';
 import { readArguments } from './arguments.ts';
 import type { Load, LoadResult } from './http-load.ts';
 import { median } from './statistics.ts';
@@ -133,8 +139,12 @@ function chatBody(stream: boolean): string {
 }
 
 async function serve(transport: Transport, events: number): ReturnType<Workload['start']> {
+  const folder = mkdtempSync(join(tmpdir(), 'tramontane-bench-'));
+  const file = openSync(join(folder, 'server.log'), 'a');
+  const lines = new LineWriter((text) => void writeSync(file, text));
+  const metrics = new Metrics({ version: '0', prefix: 'vllm', legacy: false });
   const operations: Record<string, Operation> = {
-    listModels: async () => modelList,
+    ...modelOperations(served()),
     createChatCompletion: async ({ body }: { body: { stream?: boolean } }) =>
       body.stream === true ? new EventStream(chunks(events)) : completion,
   };
@@ -142,10 +152,18 @@ async function serve(transport: Transport, events: number): ReturnType<Workload[
     routes: routes.filter(({ operationId }) => Object.hasOwn(operations, operationId)),
     operations,
     transport,
-    log: silentLog,
+    // As `serve` does by default: one line of text per request, into a file.
+    log: createLog({ format: 'text', level: 'info', write: lines.line }),
     options: { host: '127.0.0.1', port: 0 },
+    onAnswered: (answered) => metrics.answered(answered),
   });
-  return { port: await server.listen(), close: () => server.close() };
+  const close = async (): Promise<void> => {
+    await server.close();
+    lines.flush();
+    closeSync(file);
+    rmSync(folder, { recursive: true });
+  };
+  return { port: await server.listen(), close };
 }
 
 /** As an engine writes: every stream gets one event per step, then the event loop has its turn. */
@@ -182,7 +200,15 @@ const completion: ChatCompletion = {
   usage: { prompt_tokens: 30, completion_tokens: 60, total_tokens: 90 },
 };
 
-const modelList: ModelList = {
+/** What the real operation lists: the bundled model under its two names. */
+function served(): Models {
+  const model = new ServedModel('demo-3m-Q8_0', [], 1_700_000_000);
+  model.loaded({ engine: { state: 'ready' }, contextLength: 2048 } as ModelParts);
+  return new Models([model]);
+}
+
+/** What the server answers to `GET /v1/models`. */
+const bareBody = JSON.stringify({
   object: 'list',
   data: ['default', 'demo-3m-Q8_0'].map((id) => ({
     id,
@@ -193,10 +219,7 @@ const modelList: ModelList = {
     root: 'demo-3m-Q8_0',
     max_model_len: 2048,
   })),
-};
-
-/** What the server answers to `GET /v1/models`. */
-const bareBody = JSON.stringify(modelList);
+});
 const bareHeaders: readonly (readonly [string, string])[] = [
   ['x-request-id', 'req_0123456789abcdef01234567'],
   ['request-id', 'req_0123456789abcdef01234567'],
@@ -206,12 +229,11 @@ const bareHeaders: readonly (readonly [string, string])[] = [
 
 async function serveBareUws(uws: UwsModule): ReturnType<Workload['start']> {
   const app = uws.App();
+  // Corked already: the callback of the request is.
   app.any('/*', (response) => {
-    response.cork(() => {
-      response.writeStatus('200 OK');
-      for (const [name, value] of bareHeaders) response.writeHeader(name, value);
-      response.end(bareBody);
-    });
+    response.writeStatus('200 OK');
+    for (const [name, value] of bareHeaders) response.writeHeader(name, value);
+    response.end(bareBody);
   });
   const port = await new Promise<number>((resolve, reject) => {
     app.listen('127.0.0.1', 0, uws.LIBUS_LISTEN_EXCLUSIVE_PORT, (socket) => {

@@ -8,6 +8,7 @@ import { benchKernels } from './kernels.ts';
 import { benchProfile } from './profile.ts';
 import { benchPrefix } from './prefix.ts';
 import { benchServe } from './serve/serve.ts';
+import { benchSpeculation } from './speculation/speculation.ts';
 import { benchSynth } from './synth/synth.ts';
 
 interface Command {
@@ -28,7 +29,7 @@ const commands: Record<string, Command> = {
   },
   engine: {
     usage:
-      'engine --model PATH [--threads N] [--prompt 512] [--gen 64] [--depth 0] [--kv-cache f32|f16|q8_0] [--kernels auto] ' +
+      'engine --model PATH [--threads N] [--prompt 512] [--gen 64] [--depth 0] [--kv-cache f32|f16|i16|q8_0] [--kernels auto] ' +
       '[--engine-runtime auto|system|bundled|PATH] [--json]',
     what: 'prefill and decode speed, load time and memory of one model on the Node that the server would take',
     run: benchEngine,
@@ -45,7 +46,7 @@ const commands: Record<string, Command> = {
   },
   profile: {
     usage:
-      'profile --model PATH [--threads N] [--prompt 512] [--gen 64] [--depth 0] [--kv-cache f32|f16|q8_0] [--kernels auto] ' +
+      'profile --model PATH [--threads N] [--prompt 512] [--gen 64] [--depth 0] [--kv-cache f32|f16|i16|q8_0] [--kernels auto] ' +
       '[--engine-runtime auto|system|bundled|PATH] [--json]',
     what: 'where the time of a prefill chunk and of a decode step goes: share, GB/s and GMAC/s of each operation, waiting',
     run: benchProfile,
@@ -62,6 +63,13 @@ const commands: Record<string, Command> = {
       '[--shared-prefix 0] [--api-key KEY] [--temperature 0] [--seed N] [--timeout 300] [--json]',
     what: 'time to first token, time between tokens and throughput of any server that speaks the OpenAI API, by number of users',
     run: benchServe,
+  },
+  speculation: {
+    usage:
+      'speculation --model PATH [--threads N] [--prompt 512] [--gen 256] [--users 1] [--rounds 5] [--kv-cache f32|f16|q8_0] ' +
+      '[--kernels auto] [--engine-runtime auto|system|bundled|PATH] [--json]',
+    what: 'tokens per second with --speculation auto over those with off, on a given edit of code and on random text',
+    run: benchSpeculation,
   },
   synth: {
     usage: 'synth SHAPE RECIPE OUT',

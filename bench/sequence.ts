@@ -3,7 +3,7 @@
 import { spawnSync } from 'node:child_process';
 import { cpus } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { blockTokens, type Batch } from '../src/compute/backend.ts';
+import { blockTokens, kvCacheTypes, type Batch, type KvCacheType } from '../src/compute/backend.ts';
 import { createWasmBackend, type WasmExecutor } from '../src/compute/wasm/backend.ts';
 import { silentLog } from '../src/core/log.ts';
 import { bundledNode } from '../src/engine/bundled-runtime.ts';
@@ -29,7 +29,7 @@ export const runFlags = [
 
 export interface RunOptions {
   readonly path: string;
-  readonly kvCache: 'f32' | 'f16' | 'q8_0';
+  readonly kvCache: KvCacheType;
   readonly kernels: KernelsBuild | 'auto';
   readonly runtime: string;
   readonly threads: number;
@@ -39,9 +39,9 @@ export interface RunOptions {
 }
 
 export function readRunOptions(options: Arguments): RunOptions {
-  const kvCache = options.text('kv-cache') ?? 'f16';
-  if (kvCache !== 'f32' && kvCache !== 'f16' && kvCache !== 'q8_0')
-    throw new UsageError('--kv-cache takes f32, f16 or q8_0');
+  const wanted = options.text('kv-cache') ?? 'i16';
+  const kvCache = kvCacheTypes.find((type) => type === wanted);
+  if (kvCache === undefined) throw new UsageError(`--kv-cache takes one of ${kvCacheTypes.join(', ')}`);
   return {
     path: options.required('model'),
     kvCache,

@@ -5,30 +5,38 @@
 import type { LogFields } from './core/log.ts';
 import { grouped } from './core/units.ts';
 
-/** Words that say these fields, and the fields that remain. */
-export function accessLine(fields: LogFields): { readonly words: readonly string[]; readonly rest: LogFields } {
-  const { method, path, status, ms, tokensIn, tokensCached, tokensOut, ttftMs, tokS, requestId, ...others } = fields;
-  // Sizes and names for machines; they are in the JSON log.
-  const {
-    operation: _,
-    route: _route,
-    spanId: _span,
-    bytesIn: _in,
-    bytesOut: _out,
-    events: _events,
-    finishReason,
-    ...rest
-  } = others;
-  const words = [`${String(method)} ${String(path)}`, String(status)];
+/** What these fields say. Those that are not `inAccessWords` remain. */
+export function accessWords({
+  method,
+  path,
+  status,
+  ms,
+  tokensIn,
+  tokensCached,
+  tokensOut,
+  ttftMs,
+  tokS,
+  requestId,
+  finishReason,
+}: LogFields): string {
+  let words = `${String(method)} ${String(path)}  ${String(status)}`;
   if (typeof tokensIn === 'number') {
-    const cached = typeof tokensCached === 'number' && tokensCached > 0 ? ` (${grouped(tokensCached)} cached)` : '';
-    words.push(`in ${grouped(tokensIn)}${cached}`);
+    words += `  in ${grouped(tokensIn)}`;
+    if (typeof tokensCached === 'number' && tokensCached > 0) words += ` (${grouped(tokensCached)} cached)`;
   }
   if (typeof tokensOut === 'number')
-    words.push(`out ${grouped(tokensOut)}${finishReason === 'length' ? ' (limit)' : ''}`);
-  if (typeof ttftMs === 'number') words.push(`first ${(ttftMs / 1000).toFixed(2)} s`);
-  if (typeof tokS === 'number') words.push(`${tokS} tok/s`);
-  if (typeof tokensIn !== 'number' && typeof ms === 'number') words.push(`${ms} ms`);
-  if (typeof requestId === 'string') words.push(requestId);
-  return { words, rest };
+    words += `  out ${grouped(tokensOut)}${finishReason === 'length' ? ' (limit)' : ''}`;
+  if (typeof ttftMs === 'number') words += `  first ${(ttftMs / 1000).toFixed(2)} s`;
+  if (typeof tokS === 'number') words += `  ${tokS} tok/s`;
+  if (typeof tokensIn !== 'number' && typeof ms === 'number') words += `  ${ms} ms`;
+  if (typeof requestId === 'string') words += `  ${requestId}`;
+  return words;
 }
+
+/** Said in words, or sizes and names for machines: those are in the JSON log. */
+export const inAccessWords: ReadonlySet<string> = new Set(
+  [
+    'method path status ms tokensIn tokensCached tokensOut ttftMs tokS requestId finishReason',
+    'operation route spanId bytesIn bytesOut events',
+  ].flatMap((names) => names.split(' ')),
+);

@@ -20,7 +20,7 @@ function config(given: Given): Config {
 
 void t.test('without flags: loopback, port 1234, the bundled model, nothing open', async (t) => {
   const c = config({});
-  t.match(c, { host: '127.0.0.1', port: 1234, device: 'wasm', kernels: 'auto', kvCache: 'f16', strictFields: false });
+  t.match(c, { host: '127.0.0.1', port: 1234, device: 'wasm', kernels: 'auto', kvCache: 'i16', strictFields: false });
   t.equal(c.model, undefined);
   t.same(c.aliases, []);
   t.equal(c.bodyLimitBytes, 50 * 1024 * 1024);
@@ -119,8 +119,9 @@ void t.test('many users at once: places, tokens of a pass, the prefix cache, the
 });
 
 void t.test('the cache has one of three types', async (t) => {
-  for (const type of ['f32', 'f16', 'q8_0'] as const) t.equal(config({ args: ['--kv-cache', type] }).kvCache, type);
-  t.throws(() => command({ args: ['--kv-cache', 'f8'] }), { message: /one of f32, f16, q8_0 is wanted$/ });
+  for (const type of ['f32', 'f16', 'i16', 'q8_0'] as const)
+    t.equal(config({ args: ['--kv-cache', type] }).kvCache, type);
+  t.throws(() => command({ args: ['--kv-cache', 'f8'] }), { message: /one of f32, f16, i16, q8_0 is wanted$/ });
 });
 
 void t.test('what comes later is refused with what to use meanwhile', async (t) => {

@@ -2,7 +2,13 @@
 // cannot disagree. Precedence: flag, TRAMONTANE_* variable, the plain old variable (PORT), default.
 
 import { physicalCores } from './cores.ts';
-import type { DeviceKind, KernelsBuild, KvCacheType } from './engine/messages.ts';
+import {
+  kvCacheTypes,
+  type DeviceKind,
+  type KernelsBuild,
+  type KvCacheType,
+  type SpeculationMode,
+} from './engine/messages.ts';
 import type { ApiKey } from './http/keys.ts';
 import { apiKey, integer, nonEmpty, oneOf, origin, size, truth, UsageError } from './flag-values.ts';
 import { nearest, readArguments, readFlag, type Environment, type Flag } from './flags.ts';
@@ -26,6 +32,7 @@ export interface Config extends PrefixCacheConfig {
   readonly maxSequences: number;
   readonly maxBatchTokens: number;
   readonly maxWaiting: number;
+  readonly speculation: SpeculationMode;
   /** 0: off. */
   readonly watchdogMs: number;
   readonly host: string;
@@ -177,9 +184,11 @@ const flags: { readonly [K in keyof Config]: Flag<Config[K]> } = {
     name: 'kv-cache',
     group: 'Model',
     value: 'TYPE',
-    text: 'numbers of the key and value cache: f16, f32 for twice the memory, or q8_0 for about half of it',
-    parse: oneOf(['f32', 'f16', 'q8_0']),
-    fallback: () => 'f16',
+    text:
+      'numbers of the key and value cache: i16 (integers with a scale per head: as exact as f16 and twice as fast), f16, f32 for twice ' +
+      'the memory, or q8_0 for about half of it',
+    parse: oneOf(kvCacheTypes),
+    fallback: () => 'i16',
   },
   device: {
     name: 'device',
@@ -241,6 +250,14 @@ const flags: { readonly [K in keyof Config]: Flag<Config[K]> } = {
     fallback: () => 256,
   },
   ...prefixCacheFlags,
+  speculation: {
+    name: 'speculation',
+    group: 'Engine',
+    value: 'MODE',
+    text: 'auto, or off: guess what follows from what the text said before, where that saves time; answers are the same',
+    parse: oneOf(['auto', 'off']),
+    fallback: () => 'auto',
+  },
   watchdogMs: {
     name: 'watchdog',
     group: 'Engine',

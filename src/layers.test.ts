@@ -10,6 +10,7 @@ import { projectRoot } from './testing/fixtures.ts';
 const arrows: Record<string, readonly string[]> = {
   core: [],
   tensor: ['core'],
+  storage: ['core'],
   tokenizer: ['core'],
   compute: ['tensor', 'core'],
   weights: ['tensor', 'core'],
@@ -18,7 +19,7 @@ const arrows: Record<string, readonly string[]> = {
   engine: ['model', 'sampling', 'compute', 'weights', 'tensor', 'core'],
   generation: ['engine/client', 'engine/messages', 'tokenizer', 'weights/checkpoint', 'core'],
   protocol: ['generated', 'core'],
-  operations: ['protocol', 'generation', 'engine/messages', 'generated', 'core'],
+  operations: ['protocol', 'generation', 'storage', 'engine/messages', 'generated', 'core'],
   http: ['generated', 'core'],
   pages: ['core'],
   generated: ['core'],

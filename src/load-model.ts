@@ -90,6 +90,7 @@ async function start(
     maxWaiting: config.maxWaiting,
     prefixCache: config.prefixCache,
     prefixCacheFolder: folder,
+    speculation: config.speculation,
   };
   const info = await engine.start(options, runtime.execPath);
   const { contextLength, trainedContextLength, fingerprint } = info;

@@ -12,6 +12,7 @@ import { Runtimes } from './engine/runtime.ts';
 import { document } from './generated/document.js';
 import { createGenerate } from './generation/generate.ts';
 import { Models, ServedModel } from './generation/models.ts';
+import { LineWriter } from './line-writer.ts';
 import { bundledModel, loadModel, modelName } from './load-model.ts';
 import { createLog } from './logger.ts';
 import { Metrics } from './metrics.ts';
@@ -21,6 +22,7 @@ import { docsPages } from './pages/docs.ts';
 import { createProgress, type Progress } from './progress.ts';
 import { createServers } from './servers.ts';
 import { stopOnSignals } from './signals.ts';
+import { MemoryCompletionStore } from './storage/memory.ts';
 import { exitCodeOf, linesOf, noSuchModel } from './start-error.ts';
 import { errorText, isLoopback, startScreen, type ScreenFacts } from './terminal.ts';
 import { findParts } from './weights/gguf-parts.ts';
@@ -43,7 +45,12 @@ export async function main(): Promise<number> {
     ({ config } = command);
     terminal = { isTerminal, color: isTerminal && config.color };
     if (command.type === 'doctor') return await examine(config, command.json);
-    return await serve(config, terminal);
+    const output = createOutput(config, terminal);
+    try {
+      return await serve(config, terminal, output);
+    } finally {
+      output.flush();
+    }
   } catch (error) {
     tellFailure(error, config, terminal);
     return exitCodeOf(error);
@@ -77,9 +84,9 @@ interface Terminal {
   readonly color: boolean;
 }
 
-async function serve(config: Config, terminal: Terminal): Promise<number> {
+async function serve(config: Config, terminal: Terminal, output: Output): Promise<number> {
   const from = performance.now();
-  const { log, progress } = createOutput(config, terminal);
+  const { log, progress } = output;
   const { freeBytes } = freeMemory();
   const path = await findModel(config.model ?? bundledModel);
   const chosen = await chooseTransport(config.transport, log);
@@ -98,8 +105,13 @@ async function serve(config: Config, terminal: Terminal): Promise<number> {
   const servers = createServers({
     config,
     transport: chosen.transport,
-    pages: docsPages({ version }),
-    operations: createOperations({ models, generate: createGenerate(models), system }),
+    pages: docsPages({ version, document }),
+    operations: createOperations({
+      models,
+      generate: createGenerate(models),
+      store: new MemoryCompletionStore(),
+      system,
+    }),
     keys,
     onAnswered: (answered) => metrics.answered(answered),
     log,
@@ -139,7 +151,7 @@ async function serve(config: Config, terminal: Terminal): Promise<number> {
     served.loaded(model.parts);
     progress.hide();
     const readyMs = performance.now() - from;
-    announce(config, terminal, log, {
+    announce(config, terminal, output, {
       version,
       transport: chosen.title,
       transportReason: chosen.reason,
@@ -166,15 +178,24 @@ async function serve(config: Config, terminal: Terminal): Promise<number> {
   return await stopped;
 }
 
-/** Log and progress share the error output: a bar steps aside for each line. */
-function createOutput(config: Config, { isTerminal }: Terminal): { readonly log: Log; readonly progress: Progress } {
+interface Output {
+  readonly log: Log;
+  readonly progress: Progress;
+  /** For people; in order with the log. */
+  readonly write: (text: string) => void;
+  /** Writes what is still here. */
+  readonly flush: () => void;
+}
+
+/** Log and progress share the error output: a bar steps aside for lines. */
+function createOutput(config: Config, { isTerminal }: Terminal): Output {
   const { logFormat: format, logLevel: level } = config;
   const { stderr } = process;
   const isTalkative = level === 'info' || level === 'debug';
-  const write = (line: string): void => {
+  const { line: write, flush } = new LineWriter((text) => {
     progress.hide();
-    stderr.write(line);
-  };
+    stderr.write(text);
+  });
   const log = createLog({ format, level, write });
   const progress = createProgress({
     terminal: isTerminal && isTalkative && format === 'text' ? { stream: stderr, columns: widthOf(stderr) } : undefined,
@@ -183,7 +204,7 @@ function createOutput(config: Config, { isTerminal }: Terminal): { readonly log:
       else if (isTalkative) write(`  ${words}  ${percent} %\n`);
     },
   });
-  return { log, progress };
+  return { log, progress, write, flush };
 }
 
 /** The last words of a program that could not start; for machines where the log is for machines. */
@@ -208,7 +229,7 @@ async function findModel(path: string): Promise<string> {
   return first;
 }
 
-function announce(config: Config, { color }: Terminal, log: Log, facts: ScreenFacts): void {
+function announce(config: Config, { color }: Terminal, { log, write }: Output, facts: ScreenFacts): void {
   const { enginePid, readyMs, transport, url } = facts;
   if (config.logFormat === 'json') {
     const { loadMs: _, ...model } = facts.model;
@@ -224,7 +245,7 @@ function announce(config: Config, { color }: Terminal, log: Log, facts: ScreenFa
       readyMs: Math.round(readyMs),
     });
   } else if (config.logLevel === 'info' || config.logLevel === 'debug') {
-    process.stderr.write(startScreen(facts, { columns: widthOf(process.stderr), color }));
+    write(startScreen(facts, { columns: widthOf(process.stderr), color }));
   }
   if (!isLoopback(config.host) && facts.keys === 0) {
     log.warn(

@@ -1,7 +1,5 @@
 // Names, meanings and buckets of what is counted per model. All of them are vLLM's (vllm/v1/metrics/loggers.py); the prefix is put before them.
 
-import type { EngineStats } from './engine/messages.ts';
-
 /** Counters without labels of their own. */
 export const counters = {
   prompt_tokens_total: 'Prompt tokens processed, those that a cache answered included.',
@@ -12,18 +10,12 @@ export const counters = {
     'Prompt tokens that were not in memory and were looked up in the prefix cache on disk.',
   external_prefix_cache_hits_total: 'Prompt tokens that the prefix cache on disk answered.',
   num_preemptions_total: 'How often a sequence lost its cache blocks to another and was computed again.',
+  spec_decode_num_drafts_total: 'How often a sequence had guesses of what follows in a pass.',
+  spec_decode_num_draft_tokens_total: 'Tokens guessed.',
+  spec_decode_num_accepted_tokens_total: 'Guessed tokens that came true.',
 } as const;
 
 export type CounterName = keyof typeof counters;
-
-/** Those that the engine counts. */
-export const countedByEngine = {
-  preemptions: 'num_preemptions_total',
-  prefixQueries: 'prefix_cache_queries_total',
-  prefixHits: 'prefix_cache_hits_total',
-  prefixDiskQueries: 'external_prefix_cache_queries_total',
-  prefixDiskHits: 'external_prefix_cache_hits_total',
-} as const satisfies Partial<Record<keyof EngineStats, CounterName>>;
 
 const tokenLatencies = [0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 20, 40, 80];
 

@@ -37,6 +37,9 @@ const busy: WatchedEngine = {
     prefixHits: 0,
     prefixDiskQueries: 0,
     prefixDiskHits: 0,
+    drafts: 0,
+    draftedTokens: 0,
+    acceptedTokens: 0,
   },
   unanswered: 1,
   restarts: 2,
@@ -115,6 +118,9 @@ void t.test('counters and histograms are exact', async (t) => {
       prefixHits: 10 * preemptions,
       prefixDiskQueries: 90 * preemptions,
       prefixDiskHits: 20 * preemptions,
+      drafts: 3 * preemptions,
+      draftedTokens: 9 * preemptions,
+      acceptedTokens: 7 * preemptions,
     });
 
   const s = await scrape(metrics);
@@ -125,6 +131,9 @@ void t.test('counters and histograms are exact', async (t) => {
   t.equal(s.value('vllm:prefix_cache_hits_total'), 60);
   t.equal(s.value('vllm:external_prefix_cache_queries_total'), 540);
   t.equal(s.value('vllm:external_prefix_cache_hits_total'), 120);
+  t.equal(s.value('vllm:spec_decode_num_drafts_total'), 18);
+  t.equal(s.value('vllm:spec_decode_num_draft_tokens_total'), 54);
+  t.equal(s.value('vllm:spec_decode_num_accepted_tokens_total'), 42);
   const ends = (reason: string): number => s.value('vllm:request_success_total', { finished_reason: reason });
   t.same(['stop', 'length', 'abort', 'error'].map(ends), [1, 2, 0, 0]);
   const counts = {

@@ -1,10 +1,11 @@
-// What /metrics says, in the text format of Prometheus: the server as a whole here, each model in `model-metrics.ts`. Everything is counted
+// What /metrics says, in the text format of Prometheus: requests in `request-metrics.ts`, each model in `model-metrics.ts`. Everything is counted
 // by the server itself, as it happens; a scrape asks nobody.
 
-import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { Gauge, Registry } from 'prom-client';
 import type { Answered } from './http/server.ts';
 import { ModelMetrics, type MetricsNaming } from './model-metrics.ts';
 import { addProcessMetrics } from './process-metrics.ts';
+import { RequestMetrics } from './request-metrics.ts';
 
 export interface MetricsOptions extends MetricsNaming {
   readonly version: string;
@@ -14,8 +15,7 @@ export class Metrics {
   readonly #naming: MetricsNaming;
   readonly #server = new Registry();
   readonly #models = new Map<string, ModelMetrics>();
-  readonly #requests: Counter;
-  readonly #durations: Histogram;
+  readonly #requests = new RequestMetrics();
 
   constructor({ version, ...naming }: MetricsOptions) {
     this.#naming = naming;
@@ -27,26 +27,11 @@ export class Metrics {
       labelNames: ['version', 'node'],
       registers,
     }).set({ version, node: process.version }, 1);
-    this.#requests = new Counter({
-      name: 'http_requests_total',
-      help: 'Answered HTTP requests. 499: the caller left before the answer.',
-      labelNames: ['route', 'method', 'status'],
-      registers,
-    });
-    this.#durations = new Histogram({
-      name: 'http_request_duration_seconds',
-      help: 'From the head of an HTTP request to the end of its answer, streams included.',
-      labelNames: ['route', 'method'],
-      buckets: [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300],
-      registers,
-    });
   }
 
-  /** An HTTP request is over. What callers make up (paths, methods) becomes one label, so that they cannot make series. */
-  answered({ route = 'unknown', method, status, seconds }: Answered): void {
-    const known = methods.has(method) ? method : 'other';
-    this.#requests.inc({ route, method: known, status });
-    this.#durations.observe({ route, method: known }, seconds);
+  /** An HTTP request is over. */
+  answered(answered: Answered): void {
+    this.#requests.answered(answered);
   }
 
   /** The series of one model, from now on part of every scrape. */
@@ -60,12 +45,11 @@ export class Metrics {
   async text(model?: string): Promise<string> {
     const models = [...this.#models].filter(([name]) => model === undefined || name === model);
     const registries = [this.#server, ...models.map(([, { registry }]) => registry)];
-    const texts = await Promise.all(registries.map((registry) => registry.metrics()));
+    const read = await Promise.all(registries.map((registry) => registry.metrics()));
+    const texts = [this.#requests.text(), ...read];
     return models.length > 1 ? joinFamilies(texts) : texts.join('');
   }
 }
-
-const methods = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
 
 /** All samples of one name must stand together, below one HELP and TYPE: those of later texts move to the first. */
 export function joinFamilies(texts: readonly string[]): string {

@@ -7,7 +7,6 @@ import type { EngineClient } from './engine/client.ts';
 import type { EngineStats, LoadedModel, PromptTiming } from './engine/messages.ts';
 import type { EngineMeter, SequenceMeter, SequenceStart } from './engine/meter.ts';
 import {
-  countedByEngine,
   counters,
   oneTwoFive,
   passBuckets,
@@ -38,7 +37,7 @@ export class ModelMetrics implements EngineMeter {
   #sizes: Record<SizeName, Histogram> | undefined;
   #engine: WatchedEngine | undefined;
   /** Of the running process. */
-  #told: EngineStats | undefined;
+  #told: Partial<EngineStats> = {};
 
   constructor(model: string, { prefix, legacy }: MetricsNaming) {
     this.#name = (name) => (prefix === 'vllm' ? `vllm:${name}` : `tramontane_${name}`);
@@ -116,9 +115,9 @@ export class ModelMetrics implements EngineMeter {
   }
 
   stats(stats: EngineStats): void {
-    for (const [field, name] of Object.entries(countedByEngine) as [keyof typeof countedByEngine, CounterName][]) {
+    for (const [name, key] of engineCounts) {
       // A new process counts from zero.
-      this.#counters[name].inc(Math.max(0, stats[field] - (this.#told?.[field] ?? 0)));
+      this.#counters[name].inc(Math.max(0, stats[key] - (this.#told[key] ?? 0)));
     }
     this.#told = stats;
   }
@@ -213,6 +212,18 @@ export class ModelMetrics implements EngineMeter {
     return new Histogram({ name: this.#name(name), help, buckets: [...buckets], registers: [this.registry] });
   }
 }
+
+/** Counters whose values the engine tells. */
+const engineCounts = [
+  ['num_preemptions_total', 'preemptions'],
+  ['prefix_cache_queries_total', 'prefixQueries'],
+  ['prefix_cache_hits_total', 'prefixHits'],
+  ['external_prefix_cache_queries_total', 'prefixDiskQueries'],
+  ['external_prefix_cache_hits_total', 'prefixDiskHits'],
+  ['spec_decode_num_drafts_total', 'drafts'],
+  ['spec_decode_num_draft_tokens_total', 'draftedTokens'],
+  ['spec_decode_num_accepted_tokens_total', 'acceptedTokens'],
+] as const satisfies readonly (readonly [CounterName, keyof EngineStats])[];
 
 function each<K extends string, V, T>(table: Readonly<Record<K, V>>, make: (name: K, row: V) => T): Record<K, T> {
   const rows = Object.entries(table) as [K, V][];

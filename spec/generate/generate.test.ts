@@ -429,7 +429,7 @@ void t.test('an answer is JSON or one kind of text', async (t) => {
   const text = read(both(`{ 'text/plain; version=1': { schema: { type: string } } }`));
   const code = operationsCode(text);
   t.match(code, /contentType: 'text\/plain; version=1',\s+serialize: String,/);
-  t.match(code, /getLines: .*=> Promise<string>/);
+  t.match(code, /getLines: .*=> Eventually<string>/);
   t.match(code, /contentType: 'application\/json',\s+serialize: serializers\.makeThingResult,/);
   t.same(Object.keys(functionsOf(text).serializers), ['makeThingResult', 'makeThingEvent']);
   const wrong = [
@@ -450,7 +450,7 @@ void t.test('operations become routes and the type of their handlers', async (t)
   t.match(code, `body: { required: true, validate: validators.makeThingBody, fields: orderFields }`);
   t.match(code, `[{ name: 'limit', type: 'integer' }, { name: 'order', type: 'string' }]`);
   t.match(code, `stream: { serialize: serializers.makeThingEvent, named: true, end: undefined }`);
-  t.match(code, 'Promise<Thing | EventStream<Thing>>');
+  t.match(code, 'Eventually<Thing | EventStream<Thing>>');
   t.match(code, /readonly query: \{\s+readonly limit\?: number \| undefined;\s+readonly order: "asc" \| "desc";/);
   const open = paths.replace('operationId', 'security: []\n    x-dialect: anthropic\n    operationId');
   t.match(operationsCode(read({ 'paths/things.yaml': open })), /dialect: 'anthropic',\s+access: 'open'/);

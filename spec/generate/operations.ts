@@ -37,7 +37,7 @@ export function operationsCode(document: Document): string {
   const names = Object.keys(document.components.schemas);
   const used = names.filter((name) => new RegExp(`\\b${name}\\b`).test(operations.join('\n')));
   return [
-    `import type { Context, EventStream, FieldPlan, Route } from '../core/operation.ts';`,
+    `import type { Context, Eventually, EventStream, FieldPlan, Route } from '../core/operation.ts';`,
     `import * as serializers from './serializers.js';`,
     `import type { ${used.join(', ')} } from './types.ts';`,
     `import * as validators from './validators.js';`,
@@ -74,7 +74,7 @@ function operationType(place: Place): string {
   const result =
     typeText(resultOf(place).media.schema) + (stream === undefined ? '' : ` | EventStream<${typeText(stream.schema)}>`);
   const note = operation.summary === undefined ? '' : `  /** ${operation.summary}. */\n`;
-  return `${note}  readonly ${operation.operationId}: (request: { ${parts.join('; ')} }, context: Context) => Promise<${result}>;`;
+  return `${note}  readonly ${operation.operationId}: (request: { ${parts.join('; ')} }, context: Context) => Eventually<${result}>;`;
 }
 
 function route(place: Place, plans: FieldPlans): string {
@@ -139,8 +139,9 @@ function querySchema({ operation }: Place): Schema | undefined {
 
 function parameterType(schema: Schema, name: string): string {
   const type = schema.type ?? (schema.enum === undefined && schema.const === undefined ? undefined : 'string');
-  if (type === 'string' || type === 'integer' || type === 'number' || type === 'boolean' || type === 'array')
-    return type;
+  if (type === 'object' && schema.properties !== undefined)
+    throw new SpecError(`query parameter ${name}`, 'of type object is a map: it must not list properties');
+  if (['string', 'integer', 'number', 'boolean', 'array', 'object'].includes(String(type))) return String(type);
   throw new SpecError(`query parameter ${name}`, 'must have one plain type');
 }
 

@@ -84,6 +84,8 @@ void t.test("we take what mistral.rs' published chat schema takes", async (t) =>
     /_permission":"text"|^\{"messages":\[\]\}$/,
     // Nothing to generate, or no answer at all, is a mistake of the caller.
     /^\{"(max_tokens|n)":0\}$/,
+    // What has not been repeated is no repetition.
+    /^\{"dry_allowed_length":0\}$/,
     // Parts have a type or a text; a map of other things would be dropped unseen.
     /"content":\[\{("key"|\})/,
   ];
@@ -96,8 +98,8 @@ void t.test('we take what their schemas of text completions take, and know their
     ['openai-2.3.0-scope', 'CreateCompletionRequest'],
     ['mistralrs-0.9.2', 'CompletionRequest'],
   ];
-  // No prompt at all, and no choice at all, are mistakes of the caller.
-  const refusedOnPurpose = [/^\{"prompt":\[\]\}$/, /^\{"n":0\}$/];
+  // No prompt at all, and no choice at all, are mistakes of the caller; what has not been repeated is no repetition.
+  const refusedOnPurpose = [/^\{"prompt":\[\]\}$/, /^\{"(n|dry_allowed_length)":0\}$/];
   for (const [file, name] of theirs) {
     const document = published(t, file);
     if (document === undefined) return;
@@ -147,7 +149,9 @@ void t.test("our answers hold every key that OpenAI's require, and validate agai
     const values = samples.some(schemas[ours], 3);
     t.ok(values.length > 0);
     for (const value of values) {
-      const answer: unknown = JSON.parse(serialize(value));
+      // Nothing precedes the first token of an echoed prompt: the hosted API says null there, the document forgets it.
+      const text = serialize(value).replace('"token_logprobs":[null]', '"token_logprobs":[0]');
+      const answer: unknown = JSON.parse(text.replace('"top_logprobs":[null]', '"top_logprobs":[{}]'));
       if (validate?.(answer) !== true) t.fail(`${ours} as ${theirs}`, { answer, errors: validate?.errors });
     }
   }

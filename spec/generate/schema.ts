@@ -51,6 +51,8 @@ export interface Parameter {
   required?: boolean;
   description?: string;
   schema: Schema;
+  /** Of a map in the query: `name[key]=value`. The only one that is read. */
+  style?: 'deepObject';
   /** A path parameter, last in its path, that may contain slashes. */
   'x-slashes'?: boolean;
 }

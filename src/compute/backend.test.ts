@@ -32,7 +32,7 @@ const backends: readonly Contestant[] = [
     create: createReferenceBackend,
     tolerance: 1e-6,
     quantisedTolerance: 1e-6,
-    cacheTolerance: { f32: 1e-6, f16: 1e-3, q8_0: 2e-2 },
+    cacheTolerance: { f32: 1e-6, f16: 1e-3, i16: 1e-3, q8_0: 2e-2 },
   },
   ...(
     [
@@ -44,7 +44,7 @@ const backends: readonly Contestant[] = [
     create: () => createWasmBackend({ threads, kernels }),
     tolerance: 2e-6,
     quantisedTolerance: 2e-2,
-    cacheTolerance: { f32: 2e-6, f16: 1e-3, q8_0: 2e-2 },
+    cacheTolerance: { f32: 2e-6, f16: 1e-3, i16: 1e-3, q8_0: 2e-2 },
   })),
 ];
 
@@ -78,6 +78,12 @@ const attentionVariants: readonly AttentionCase[] = [
   { heads: 4, kvHeads: 2, headDim: 16, sinks: Float32Array.of(9, -3, 2, 0), window: 5, softcap: 2 },
   { heads: 4, kvHeads: 2, headDim: 32, kvCache: 'f16' },
   { heads: 4, kvHeads: 2, headDim: 32, kvCache: 'q8_0' },
+  { heads: 4, kvHeads: 2, headDim: 32, kvCache: 'i16' },
+  { heads: 6, kvHeads: 2, headDim: 80, kvCache: 'i16' },
+  { heads: 4, kvHeads: 1, headDim: 20, kvCache: 'i16' },
+  { heads: 5, kvHeads: 1, headDim: 256, kvCache: 'i16' },
+  { heads: 4, kvHeads: 2, headDim: 16, sinks: Float32Array.of(9, -3, 2, 0), window: 5, softcap: 2, kvCache: 'i16' },
+  { heads: 2, kvHeads: 1, headDim: 96, window: 70, softcap: 2, sinks: Float32Array.of(0.5, -3), kvCache: 'i16' },
   { heads: 2, kvHeads: 1, headDim: 96, window: 70, softcap: 2, sinks: Float32Array.of(0.5, -3), kvCache: 'q8_0' },
 ];
 

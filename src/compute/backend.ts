@@ -118,6 +118,10 @@ export interface KvLayer {
   readonly headDim: number;
 }
 
+/** `i16`: 16-bit integers with a scale per head and position; `q8_0`: 8-bit ones with a scale per 32 dims. */
+export const kvCacheTypes = ['f32', 'f16', 'i16', 'q8_0'] as const;
+export type KvCacheType = (typeof kvCacheTypes)[number];
+
 /** A KV block is 64 absolute positions = one softmax block = one unit of sharing. */
 export const blockTokens = 64;
 
@@ -126,7 +130,7 @@ export interface BackendPlan {
   readonly program: Program;
   readonly layers: number;
   readonly kvLayers: readonly KvLayer[];
-  readonly kvCache: 'f32' | 'f16' | 'q8_0';
+  readonly kvCache: KvCacheType;
   /** Blocks of the pool; every layer has this many. */
   readonly kvBlocks: number;
   readonly limits: BatchLimits;

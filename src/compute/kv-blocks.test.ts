@@ -30,7 +30,7 @@ await writeTinyModel(path, { ...tinyQwen3, layers: 3 });
 const model = buildModel(await openCheckpoint(path), { contextLength: 256 });
 
 for (const [name, create] of Object.entries(backends)) {
-  for (const kvCache of ['f32', 'f16', 'q8_0'] as const) {
+  for (const kvCache of ['f32', 'f16', 'q8_0', 'i16'] as const) {
     void t.test(`${name}, ${kvCache}`, async (t) => {
       const { weights, program, layers, kvLayers } = model;
       const plan = { weights, program, layers, kvLayers, kvCache, kvBlocks, limits };

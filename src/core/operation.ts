@@ -18,6 +18,8 @@ export interface Context {
   readonly log: Log;
   /** Adds facts to this request's line in the access log: counts and times, never content. */
   readonly note: (facts: LogFields) => void;
+  /** Names a field (`min_p`, `messages[].tool_call_id`) that had no effect in the header `x-ignored-fields`; before the answer begins. */
+  readonly ignored: (field: string) => void;
 }
 
 /** A result that arrives piece by piece; the route's serializer turns each piece into one server-sent event. */
@@ -35,7 +37,11 @@ export interface OperationRequest {
   readonly query: Readonly<Record<string, unknown>>;
 }
 
-export type Operation = (request: never, context: Context) => Promise<unknown>;
+/** What is known at once is answered at once. */
+export type Eventually<Result> = Result | Promise<Result>;
+
+/** A frozen result never changes: its text is kept, and sent again when the same object is returned again. */
+export type Operation = (request: never, context: Context) => unknown;
 
 /** One problem of a value, in words for the caller. */
 export interface Violation {
@@ -108,5 +114,6 @@ export interface Route {
 
 export interface QueryParameter {
   readonly name: string;
-  readonly type: 'string' | 'integer' | 'number' | 'boolean' | 'array';
+  /** `object`: a map of texts, written `name[key]=value`. */
+  readonly type: 'string' | 'integer' | 'number' | 'boolean' | 'array' | 'object';
 }

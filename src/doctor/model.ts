@@ -58,10 +58,11 @@ function modelCheck(checkpoint: Checkpoint): Check {
 }
 
 function memoryCheck(checkpoint: Checkpoint, config: Config): Check {
-  const { contextLength: wanted, kvCache, maxSequences, maxBatchTokens } = config;
+  const { contextLength: wanted, kvCache, maxSequences, maxBatchTokens, speculation } = config;
   const backend = backendOf(config);
   try {
-    const verdict = judgeMemory(checkpoint, backend, { maxSequences, maxBatchTokens, contextLength: wanted, kvCache });
+    const options = { maxSequences, maxBatchTokens, contextLength: wanted, kvCache, speculation };
+    const verdict = judgeMemory(checkpoint, backend, options);
     const { need, free, contextLength } = verdict;
     const facts = { ...free, ...need, contextLength };
     if (verdict.verdict === 'fits') {

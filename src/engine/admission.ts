@@ -11,10 +11,18 @@ export interface AdmissionLimits {
 
 /** Why this cannot be run, or `undefined`. */
 export function refuse(options: SubmitOptions, limits: AdmissionLimits): Failure | undefined {
-  return refuseUnsupported(options) ?? refusePrompt(options.input.ids, limits) ?? refuseNumbers(options, limits);
+  return (
+    refuseUnsupported(options) ??
+    refusePrompt(options.input.ids, limits) ??
+    refuseStrangers('prediction', options.prediction, limits) ??
+    refuseNumbers(options, limits)
+  );
 }
 
-function refuseUnsupported({ input, constraint, adapter, output }: SubmitOptions): Failure | undefined {
+function refuseUnsupported(options: SubmitOptions): Failure | undefined {
+  const { input, constraint, adapter, output, promptLogprobs = false } = options;
+  if (promptLogprobs)
+    return unsupported('Log probabilities of a prompt are not supported by this engine yet; leave them out.');
   if (input.spans.length > 0)
     return unsupported('Images, audio and other media are not supported by this engine; send text.');
   if (input.positions !== undefined)
@@ -28,8 +36,9 @@ function refuseUnsupported({ input, constraint, adapter, output }: SubmitOptions
   return undefined;
 }
 
-function refusePrompt(ids: Int32Array, { contextLength, vocabularySize }: AdmissionLimits): Failure | undefined {
+function refusePrompt(ids: Int32Array, limits: AdmissionLimits): Failure | undefined {
   if (ids.length === 0) return invalid('The prompt is empty; at least one token is needed.', 'empty_prompt');
+  const { contextLength } = limits;
   if (ids.length >= contextLength) {
     return {
       ...invalid(
@@ -40,17 +49,24 @@ function refusePrompt(ids: Int32Array, { contextLength, vocabularySize }: Admiss
       param: 'messages',
     };
   }
-  const stranger = ids.find((id) => id < 0 || id >= vocabularySize);
-  if (stranger !== undefined)
-    return invalid(
-      `The prompt holds the token id ${stranger}; ids of this model are 0 to ${vocabularySize - 1}.`,
-      'invalid_token',
-    );
-  return undefined;
+  return refuseStrangers('prompt', ids, limits);
+}
+
+function refuseStrangers(
+  what: 'prompt' | 'prediction',
+  ids: Int32Array | undefined,
+  { vocabularySize }: AdmissionLimits,
+): Failure | undefined {
+  const stranger = ids?.find((id) => id < 0 || id >= vocabularySize);
+  if (stranger === undefined) return undefined;
+  return invalid(
+    `The ${what} holds the token id ${stranger}; ids of this model are 0 to ${vocabularySize - 1}.`,
+    'invalid_token',
+  );
 }
 
 function refuseNumbers(options: SubmitOptions, { vocabularySize, maxSequences }: AdmissionLimits): Failure | undefined {
-  const { choices = 1, maxTokens, stopIds, deadlineMs, priority } = options;
+  const { sampling, choices = 1, maxTokens, stopIds, logprobs = 0, deadlineMs, priority } = options;
   if (!Number.isInteger(choices) || choices < 1)
     return { ...invalid('The number of choices must be an integer of at least 1.', 'invalid_value'), param: 'n' };
   if (choices > maxSequences) {
@@ -63,15 +79,32 @@ function refuseNumbers(options: SubmitOptions, { vocabularySize, maxSequences }:
       param: 'n',
     };
   }
-  if (!Number.isInteger(maxTokens) || maxTokens < 0)
+  if (!isCount(maxTokens, Infinity))
     return invalid('The token limit must be an integer of at least 0.', 'invalid_value');
   if (stopIds.some((id) => !Number.isInteger(id) || id < 0 || id >= vocabularySize)) {
     return invalid(`Stop ids of this model are 0 to ${vocabularySize - 1}.`, 'invalid_token');
+  }
+  if (!isCount(logprobs, mostLogprobs))
+    return {
+      ...invalid(`Log probabilities come with 0 to ${mostLogprobs} alternatives.`, 'invalid_value'),
+      param: 'logprobs',
+    };
+  const odd = sampling.logitBias?.find(({ id }) => !isCount(id, vocabularySize - 1));
+  if (odd !== undefined) {
+    const message = `logit_bias names the token ${odd.id}; ids of this model are 0 to ${vocabularySize - 1}.`;
+    return { ...invalid(message, 'invalid_token_id'), param: 'logit_bias' };
   }
   if (deadlineMs !== undefined && !(deadlineMs > 0))
     return invalid('The deadline must be a positive number of milliseconds.', 'invalid_value');
   if (!Number.isFinite(priority)) return invalid('The priority must be a finite number.', 'invalid_value');
   return undefined;
+}
+
+/** More are not worth what they cost to find and to send. */
+const mostLogprobs = 20;
+
+function isCount(value: number, most: number): boolean {
+  return Number.isInteger(value) && value >= 0 && value <= most;
 }
 
 function invalid(message: string, code: string): Failure {

@@ -97,6 +97,9 @@ const noStats: EngineStats = {
   prefixDiskQueries: 0,
   prefixDiskHits: 0,
   preemptions: 0,
+  drafts: 0,
+  draftedTokens: 0,
+  acceptedTokens: 0,
 };
 
 export function createEngineClient(options: EngineClientOptions): EngineClient {

@@ -1,6 +1,7 @@
 import t from 'tap';
 import { EngineBench as Bench, promptIds as ids, random, type Outcome } from '../testing/engine-bench.ts';
 import { expectedTokens, fakeRequest, fakeRunner, poisonId } from '../testing/fake-model.ts';
+import { createOracle } from '../testing/oracle.ts';
 import type { SubmitOptions } from './messages.ts';
 
 void t.test('a lone request gets its tokens, exactly as many as it asked for', async (t) => {
@@ -233,13 +234,20 @@ void t.test('a broken executor is thrown to the loop', async (t) => {
 void t.test(
   'in any mixture every choice gets the tokens of a lone run, and the pool is left as it began',
   async (t) => {
-    const totals = { preemptions: 0, prefixQueries: 0, prefixHits: 0, forks: 0 };
+    const totals = { preemptions: 0, prefixQueries: 0, prefixHits: 0, forks: 0, drafted: 0, accepted: 0 };
     for (let mixture = 0; mixture < 60; mixture++) {
       const next = random(mixture);
       const kvBlocks = 4 + next(6);
       const maxSequences = 1 + next(6);
       const prefixCache = mixture % 2 === 0 ? { salt: 'f32' } : undefined;
-      const bench = new Bench({ kvBlocks, maxSequences, maxBatchTokens: maxSequences + next(40), prefixCache });
+      const bench = new Bench({
+        kvBlocks,
+        maxSequences,
+        maxBatchTokens: maxSequences + next(40),
+        maxOutputs: maxSequences + next(20),
+        prefixCache,
+        speculation: mixture % 3 === 0 ? undefined : createOracle(random(mixture), 256),
+      });
       const requests = new Map<string, SubmitOptions>();
       const cancelled = new Set<string>();
       for (let i = 0; requests.size < 15 || !bench.engine.isIdle; i++) {
@@ -288,11 +296,14 @@ void t.test(
       totals.preemptions += stats.preemptions;
       totals.prefixQueries += stats.prefixQueries;
       totals.prefixHits += stats.prefixHits;
+      totals.drafted += stats.draftedTokens;
+      totals.accepted += stats.acceptedTokens;
     }
     t.ok(
       totals.preemptions > 10 && totals.forks > 50 && totals.prefixHits > totals.prefixQueries / 10,
       'enough happened',
     );
+    t.ok(totals.accepted > 1000 && totals.accepted < totals.drafted - 1000, 'right and wrong guesses');
     t.comment(JSON.stringify(totals));
   },
 );

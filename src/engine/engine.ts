@@ -3,34 +3,30 @@
 
 import { blockTokens } from '../compute/backend.ts';
 import { invariant, type Failure } from '../core/errors.ts';
-import type { SamplingParams } from '../core/sampling.ts';
-import { SamplingError } from '../sampling/sampler.ts';
+import { SamplingError, type Sampled, type Sampler, type TokenSource } from '../sampling/sampler.ts';
 import { refuse } from './admission.ts';
-import { buildBatch, wantsLogits } from './batch.ts';
+import { buildBatch, outputsOf, tokensOf } from './batch.ts';
 import { BlockPool } from './block-pool.ts';
 import { Restorer, type BlockArchive } from './disk/restorer.ts';
-import type { EngineStats, FinishCause, FromEngine, PromptTiming, SubmitOptions } from './messages.ts';
+import type { EngineStats, FinishCause, FromEngine, PromptTiming, SubmitOptions, TokenScore } from './messages.ts';
 import { Pace, type PromptPace } from './pace.ts';
 import { PrefixCache, PrefixKeys, rootKey } from './prefix-cache.ts';
 import type { ModelRunner } from './runner.ts';
 import { Scheduler, type Scheduled } from './scheduler.ts';
 import { Sequence, type KvStore } from './sequence.ts';
-
-/**
- * Token number `index` of continuation `choice` of an answer, from logits [vocabulary] and nothing else. Throws `SamplingError` for NaN
- * and the like.
- */
-export type Sample = (logits: Float32Array, sampling: SamplingParams, index: number, choice: number) => number;
+import type { Speculation } from './speculation/speculation.ts';
 
 export interface EngineOptions {
   readonly runner: ModelRunner;
-  readonly sample: Sample;
+  readonly sampler: Sampler;
   readonly emit: (message: FromEngine) => void;
   /** Positions of a sequence, prompt and answer together. */
   readonly contextLength: number;
   readonly kvBlocks: number;
   readonly maxSequences: number;
   readonly maxBatchTokens: number;
+  /** Rows of logits of one pass; left out: one for each sequence. */
+  readonly maxOutputs?: number | undefined;
   readonly maxWaiting: number;
   /** Whether blocks are remembered for later prompts; the salt names what decides their bits besides the text. `undefined`: they are not. */
   readonly prefixCache?: { readonly salt: string; readonly disk?: BlockArchive | undefined } | undefined;
@@ -38,6 +34,8 @@ export interface EngineOptions {
   readonly now?: () => number;
   /** Decides how long prompts may make a pass; left out: by the clock. */
   readonly pace?: PromptPace;
+  /** Guesses that passes test beside their work; left out: none. */
+  readonly speculation?: Speculation | undefined;
 }
 
 /** A submission that is not over. */
@@ -62,7 +60,15 @@ export class Engine {
   #arrivals = 0;
   /** Moving average from submission to finish, for `Retry-After`. */
   #averageMs = 1000;
-  readonly #counts = { prefixQueries: 0, prefixHits: 0, prefixDiskQueries: 0, prefixDiskHits: 0 };
+  readonly #counts = {
+    prefixQueries: 0,
+    prefixHits: 0,
+    prefixDiskQueries: 0,
+    prefixDiskHits: 0,
+    drafts: 0,
+    draftedTokens: 0,
+    acceptedTokens: 0,
+  };
 
   constructor(options: EngineOptions) {
     invariant(options.kvBlocks * blockTokens >= options.contextLength, 'one sequence fits into the KV cache alone');
@@ -70,17 +76,15 @@ export class Engine {
     this.#now = options.now ?? (() => performance.now());
     this.#pace = options.pace ?? new Pace();
     const pool = new BlockPool(options.kvBlocks, (block) => cache?.forget(block));
-    const { blocks } = options.runner;
     const { prefixCache } = options;
     const onKeep = (key: string, block: number): void => this.#restorer?.keep(key, block);
     const cache = prefixCache === undefined ? undefined : new PrefixCache(pool, onKeep);
-    const memory: KvStore = { pool, blocks, cache, lower: undefined };
+    const memory: KvStore = { pool, blocks: options.runner.blocks, cache, lower: undefined };
     this.#restorer = prefixCache?.disk === undefined ? undefined : new Restorer(prefixCache.disk, memory);
     this.#store = { ...memory, lower: this.#restorer };
-    this.#scheduler = new Scheduler(
-      { batchTokens: options.maxBatchTokens, sequences: options.maxSequences, waiting: options.maxWaiting },
-      this.#store,
-    );
+    const { maxBatchTokens: batchTokens, maxSequences: sequences, maxWaiting: waiting, speculation } = options;
+    const outputs = options.maxOutputs ?? sequences;
+    this.#scheduler = new Scheduler({ batchTokens, outputs, sequences, waiting }, this.#store, speculation);
   }
 
   /**
@@ -92,17 +96,17 @@ export class Engine {
     const work = this.#scheduler.schedule((decoding) => this.#pace.promptBudget(decoding));
     if (work.length === 0) return this.isIdle ? undefined : await this.#restorer?.progress();
     for (const { sequence } of work) this.#begin(sequence);
-    onPass(work.reduce((sum, { count }) => sum + count, 0));
+    onPass(work.reduce((sum, scheduled) => sum + tokensOf(scheduled), 0));
+    const outputs = work.map(outputsOf);
     const rows = await this.#forward(work);
     let row = 0;
-    for (const scheduled of work) {
-      const { sequence, count } = scheduled;
-      const logits = wantsLogits(scheduled) ? rows[row++] : undefined;
+    for (const [i, { sequence, count }] of work.entries()) {
+      const logits = rows.slice(row, (row += outputs[i]));
       // It ended with another choice of its request.
       if (sequence.status === 'done') continue;
       sequence.commit(count, this.#store);
       if (!this.#isWanted(sequence)) this.#scheduler.remove(sequence);
-      else if (logits !== undefined) this.#advance(sequence, logits);
+      else this.#advance(sequence, logits);
     }
   }
 
@@ -171,53 +175,100 @@ export class Engine {
     this.#inFlight = new Set(work.map(({ sequence }) => sequence));
     const decoding = work.filter(({ sequence, count }) => count === 1 && sequence.generated > 0).length;
     const prompt = work.reduce((sum, { count }) => sum + count, -decoding);
+    const batch = buildBatch(work);
     const from = this.#now();
-    const rows = await this.#options.runner.forward(buildBatch(work));
-    this.#pace.learn({ ms: this.#now() - from, decoding, prompt });
+    const rows = await this.#options.runner.forward(batch);
+    const ms = this.#now() - from;
+    this.#pace.learn({ ms, decoding, prompt });
+    if (prompt === 0) this.#options.speculation?.learn(batch.ids.length, ms);
     this.#inFlight = new Set();
     return rows;
   }
 
-  /** Its logits say which token comes next; those of a prompt say it for all choices. */
-  #advance(sequence: Sequence, logits: Float32Array): void {
+  /** `rows`: logits of its last known id, then of each guess; those after a wrong guess belong to another text. */
+  #advance(sequence: Sequence, rows: readonly Float32Array[]): void {
+    const { guesses } = sequence;
+    let accepted = 0;
+    for (const logits of rows) {
+      const isGuessed = this.#continue(sequence, logits);
+      if (isGuessed) accepted++;
+      if (!isGuessed || !this.#isWanted(sequence)) break;
+      sequence.commit(1, this.#store);
+    }
+    if (guesses === 0) return;
+    if (this.#isWanted(sequence)) sequence.rollback(sequence.computed, this.#store.pool);
+    this.#counts.drafts++;
+    this.#counts.draftedTokens += guesses;
+    this.#counts.acceptedTokens += accepted;
+  }
+
+  /** The logits say which token comes next; those of a prompt say it for all choices. Whether it was guessed. */
+  #continue(sequence: Sequence, logits: Float32Array): boolean {
     const { id, choice, unforked } = sequence;
     const choices = [choice, ...Array.from({ length: unforked }, (_, i) => i + 1)];
-    const tokens = choices.map((each) => this.#choose(sequence, logits, each));
-    if (!tokens.every((token) => token !== undefined)) return this.#fail(id, unusableLogits);
+    const sources = choices.map((each) => (each === choice && sequence.source) || this.#begins(sequence, each));
+    sequence.source = sources[0];
+    const tokens = this.#choose(sources, logits);
+    if (tokens === undefined) {
+      this.#fail(id, unusableLogits);
+      return false;
+    }
+    for (const [i, source] of sources.entries()) source.push(tokens[i].id);
     // Forked before anything ends: a parent that ends gives its blocks back.
-    const forks = choices.slice(1).map((each, i) => sequence.fork(each, tokens[i + 1], this.#store));
-    for (const fork of forks) {
+    const forks = choices.slice(1).map((each, i) => sequence.fork(each, tokens[i + 1].id, this.#store));
+    for (const [i, fork] of forks.entries()) {
+      fork.source = sources[i + 1];
       this.#requests.get(id)?.sequences.add(fork);
       this.#scheduler.addFork(fork);
     }
-    sequence.append(tokens[0]);
+    const isGuessed = sequence.append(tokens[0].id);
     for (const [i, each] of [sequence, ...forks].entries()) this.#deliver(each, tokens[i]);
+    return isGuessed;
   }
 
   /** The token is the sequence's last one. */
-  #deliver(sequence: Sequence, token: number): void {
+  #deliver(sequence: Sequence, { id: token, score }: Sampled): void {
     const { id, choice, options } = sequence;
     const timing = choice === 0 && sequence.generated === 1 ? this.#timing(sequence) : undefined;
-    if (options.stopIds.includes(token)) return this.#finish(sequence, 'stop_id', timing);
-    this.#options.emit({ type: 'tokens', id, choice, ids: [token], ...(timing !== undefined && { timing }) });
+    if (options.stopIds.includes(token)) return this.#finish(sequence, 'stop_id', { timing, score });
+    this.#options.emit({
+      type: 'tokens',
+      id,
+      choice,
+      ids: [token],
+      ...(score !== undefined && { scores: [score] }),
+      ...(timing !== undefined && { timing }),
+    });
     if (sequence.isFull) this.#finish(sequence, 'length');
   }
 
+  #begins({ options, promptTokens, known }: Sequence, choice: number): TokenSource {
+    const { sampling, logprobs } = options;
+    return this.#options.sampler.begin({ sampling, logprobs, prompt: known.subarray(0, promptTokens), choice });
+  }
+
   /** `undefined`: the logits name no distribution, which is the end of this request and of no other. */
-  #choose({ options, generated }: Sequence, logits: Float32Array, choice: number): number | undefined {
+  #choose(sources: readonly TokenSource[], logits: Float32Array): Sampled[] | undefined {
     try {
-      return this.#options.sample(logits, options.sampling, generated, choice);
+      return sources.map((source) => source.next(logits));
     } catch (error) {
       if (error instanceof SamplingError) return undefined;
       throw error;
     }
   }
 
-  #finish(sequence: Sequence, cause: FinishCause, timing?: PromptTiming): void {
+  #finish(sequence: Sequence, cause: FinishCause, { timing, score }: LastWords = {}): void {
     const { id, choice, start } = sequence;
     this.#averageMs += 0.2 * (this.#now() - start.at - this.#averageMs);
     this.#drop(sequence);
-    this.#options.emit({ type: 'finished', id, choice, cause, ...(timing !== undefined && { timing }) });
+    this.#options.emit({
+      type: 'finished',
+      id,
+      choice,
+      cause,
+      ...(score !== undefined && { score }),
+      ...(timing !== undefined && { timing }),
+    });
   }
 
   #timing({ start, startedAt = start.at }: Sequence): PromptTiming {
@@ -260,6 +311,11 @@ export class Engine {
       retryAfterSeconds: Math.min(60, Math.max(1, seconds)),
     };
   }
+}
+
+interface LastWords {
+  readonly timing?: PromptTiming | undefined;
+  readonly score?: TokenScore | undefined;
 }
 
 const unusableLogits: Failure = {

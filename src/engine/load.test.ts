@@ -17,7 +17,7 @@ import t, { type Test } from 'tap';
 import { silentLog } from '../core/log.ts';
 import { fixture } from '../testing/fixtures.ts';
 import { buildModel } from '../model/model.ts';
-import { sampleAt } from '../sampling/sampler.ts';
+import { createSampler } from '../sampling/sampler.ts';
 import { openCheckpoint } from '../weights/gguf.ts';
 import { createWasmBackend } from '../compute/wasm/backend.ts';
 import { createEngineClient, type EngineClient } from './client.ts';
@@ -159,7 +159,7 @@ void t.test('tokens do not depend on batch neighbours, chunks or pre-emption (WA
     const answers: number[][] = requests.map(() => []);
     const engine = new Engine({
       runner: runModel(executor, 1024),
-      sample: sampleAt,
+      sampler: createSampler(1024),
       emit: (message) => {
         if (message.type === 'tokens') answers[Number(message.id)].push(...message.ids);
       },

@@ -7,18 +7,20 @@ import { ApiError } from '../core/errors.ts';
 import { mebibytes } from '../core/units.ts';
 import { buildModel, type Model } from '../model/model.ts';
 import { ModelError } from '../model/error.ts';
-import { sampleAt } from '../sampling/sampler.ts';
+import { createSampler } from '../sampling/sampler.ts';
 import { openCheckpoint } from '../weights/gguf.ts';
 import type { BlockKind } from './disk/block-file.ts';
 import { DiskCache } from './disk/disk-cache.ts';
 import { fileBytes } from './disk/folder.ts';
 import { Engine } from './engine.ts';
 import { fingerprint } from './fingerprint.ts';
+import { canRemember, canSpeculate } from './layer-states.ts';
 import type { LoadEngine } from './loop.ts';
 import { describeMemory, judgeMemory } from './memory.ts';
 import type { DeviceKind, FromEngine, LoadOptions } from './messages.ts';
 import { planBackend } from './plan.ts';
 import { runModel } from './runner.ts';
+import { PromptLookup } from './speculation/speculation.ts';
 
 export const loadEngine: LoadEngine = async (options, emit) => {
   const from = performance.now();
@@ -48,14 +50,16 @@ export const loadEngine: LoadEngine = async (options, emit) => {
   const disk = await openDisk(model, options, { fingerprint: name, layout, bytes });
   const engine = new Engine({
     runner,
-    sample: sampleAt,
+    sampler: createSampler(vocabularySize),
     emit,
     contextLength,
     kvBlocks: plan.kvBlocks,
     maxSequences,
     maxBatchTokens,
+    maxOutputs: plan.limits.outputs,
     maxWaiting,
     prefixCache: canRemember(model, options) ? { salt: kvCache, disk } : undefined,
+    speculation: canSpeculate(model, options) ? new PromptLookup() : undefined,
   });
   return {
     engine,
@@ -94,11 +98,6 @@ const backends: Record<DeviceKind, (options: LoadOptions) => ChosenBackend> = {
   },
   reference: () => ({ backend: createReferenceBackend(), kernels: 'scalar TypeScript' }),
 };
-
-/** A state that only exists at the end of a sequence cannot be taken over in its middle. */
-function canRemember({ states }: Model, { prefixCache = true }: LoadOptions): boolean {
-  return prefixCache && states.every(({ kind }) => kind === 'paged' || kind === 'window' || kind === 'sharedWith');
-}
 
 /** Said before weights are read. `bytes`: of one block. */
 function checkFolderBytes({ prefixCacheFolder }: LoadOptions, bytes: number): void {

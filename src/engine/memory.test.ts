@@ -81,7 +81,7 @@ void t.test('what does not fit is told with what would', async (t) => {
 
   const wasm = createWasmBackend({ threads: 1, kernels: 'strict' });
   const half = judgeMemory(checkpoint, wasm, { ...options, contextLength: 1_000_000 }, free(400 * MiB));
-  t.match(half.remedies, [/^--ctx 524288/, /^--kv-cache f16 \(\d+ MiB\)$/]);
+  t.match(half.remedies, [/^--ctx 524288/, /^--kv-cache i16 \(\d+ MiB\)$/]);
 });
 
 void t.test('the pool takes at most half of what remains, and a whole context at least', async (t) => {

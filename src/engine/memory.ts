@@ -111,8 +111,8 @@ function remediesFor(
     if (offer(`--ctx ${shorter}`, at, shorter)) break;
   }
   if (options.kvCache === 'f32') {
-    const half = memoryByContext(checkpoint, backend, { ...options, kvCache: 'f16' });
-    offer('--kv-cache f16', half.at, contextLength);
+    const half = memoryByContext(checkpoint, backend, { ...options, kvCache: 'i16' });
+    offer('--kv-cache i16', half.at, contextLength);
   }
   if (remedies.length > 0) return remedies;
   const { parameters, bitsPerWeight, quantization } = describeCheckpoint(checkpoint);

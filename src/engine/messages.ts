@@ -3,9 +3,11 @@
 //   server -> engine   load, submit, cancel, shutdown
 //   engine -> server   progress, loaded | unloadable, accepted | rejected, tokens, finished | failed, stats
 
+import type { KvCacheType } from '../compute/backend.ts';
 import type { Failure } from '../core/errors.ts';
 import type { OutputKind } from '../core/generation.ts';
 import type { Constraint, SamplingParams } from '../core/sampling.ts';
+import type { TokenScore } from '../sampling/scores.ts';
 
 /** Embeddings of an image or a sound, put in place of token embeddings. */
 export interface MediaSpan {
@@ -27,10 +29,12 @@ export interface SequenceInput {
   readonly positions?: Int32Array | undefined;
 }
 
+export { kvCacheTypes, type KvCacheType } from '../compute/backend.ts';
+export type { TokenScore };
 export type { LayerState } from '../model/network.ts';
 
-export type KvCacheType = 'f32' | 'f16' | 'q8_0';
 export type DeviceKind = 'wasm' | 'reference';
+export type SpeculationMode = 'auto' | 'off';
 export type KernelsBuild = 'strict' | 'rel16' | 'vnni';
 
 export interface LoadOptions {
@@ -54,6 +58,8 @@ export interface LoadOptions {
   readonly prefixCache?: boolean | undefined;
   /** A folder where the prefix cache outlives the process; the bytes that all files in it may take. */
   readonly prefixCacheFolder?: { readonly path: string; readonly maxBytes: number } | undefined;
+  /** Whether what follows is guessed from what a text said before, where that saves time; `undefined` is `auto`. */
+  readonly speculation?: SpeculationMode | undefined;
 }
 
 export interface SubmitOptions {
@@ -66,6 +72,12 @@ export interface SubmitOptions {
   readonly maxTokens: number;
   /** Ids that end the sequence; they are not delivered. */
   readonly stopIds: readonly number[];
+  /** What the answer probably says: it may come faster then, and is the same. At most a context of it is of use. */
+  readonly prediction?: Int32Array | undefined;
+  /** Scores of the tokens: log probabilities, and those of so many alternatives each, 0..20; `undefined`: none. */
+  readonly logprobs?: number | undefined;
+  /** Also those of the prompt. Then nothing is taken from the prefix cache. */
+  readonly promptLogprobs?: boolean | undefined;
   readonly output: OutputKind;
   readonly adapter?: string | undefined;
   readonly tenant: string;
@@ -122,6 +134,11 @@ export interface EngineStats {
   readonly prefixDiskHits: number;
   /** ... and how often a sequence lost its blocks to another and was computed again. */
   readonly preemptions: number;
+  /** Guesses of what follows: how often a sequence had some in a pass, how many tokens, ... */
+  readonly drafts: number;
+  readonly draftedTokens: number;
+  /** ... and how many of them came true. */
+  readonly acceptedTokens: number;
 }
 
 /** How long a request waited for a place, and how long its prompt took from there. */
@@ -153,14 +170,20 @@ export type FromEngine =
       readonly id: string;
       readonly choice: number;
       readonly ids: readonly number[];
+      /** One for each id, where they were asked for. */
+      readonly scores?: readonly TokenScore[] | undefined;
       readonly timing?: PromptTiming | undefined;
     }
+  /** Of the prompt's tokens from the one at index `at` on, which is 1 at first: nothing precedes the one at 0. All come before the first token. */
+  | { readonly type: 'prompt'; readonly id: string; readonly at: number; readonly scores: readonly TokenScore[] }
   /** The choice is complete; with the last one, so is the request. */
   | {
       readonly type: 'finished';
       readonly id: string;
       readonly choice: number;
       readonly cause: FinishCause;
+      /** Of the stop id, where log probabilities were asked for. */
+      readonly score?: TokenScore | undefined;
       readonly timing?: PromptTiming | undefined;
     }
   /** All choices end. */

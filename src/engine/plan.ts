@@ -4,8 +4,10 @@ import { blockTokens, type BackendPlan } from '../compute/backend.ts';
 import { ModelError } from '../model/error.ts';
 import type { Model } from '../model/model.ts';
 import type { KvCacheType, LoadOptions } from './messages.ts';
+import { canSpeculate } from './layer-states.ts';
+import { outputsForGuesses } from './speculation/speculation.ts';
 
-export type PlanOptions = Pick<LoadOptions, 'kvCache' | 'maxSequences' | 'maxBatchTokens'>;
+export type PlanOptions = Pick<LoadOptions, 'kvCache' | 'maxSequences' | 'maxBatchTokens' | 'speculation'>;
 
 /** What is short of all sequences at full length is shared by pre-emption. */
 export const kvPoolBytes = 1 << 30;
@@ -21,8 +23,11 @@ export function planBackend(model: Model, options: PlanOptions, poolBytes = kvPo
   const values = kvLayers.reduce((sum, { kvHeads, headDim }) => sum + 2 * kvHeads * headDim, 0);
   const affordable = Math.floor(poolBytes / (blockTokens * values * bytesPerValue[kvCache]));
   const kvBlocks = Math.min(maxSequences * blocksPerSequence, Math.max(blocksPerSequence, affordable));
-  const limits = { tokens: maxBatchTokens, sequences: maxSequences, outputs: maxSequences, blocksPerSequence };
+  const guesses = canSpeculate(model, options) ? outputsForGuesses : 1;
+  const outputs = Math.min(maxBatchTokens, Math.max(maxSequences, guesses));
+  const limits = { tokens: maxBatchTokens, sequences: maxSequences, outputs, blocksPerSequence };
   return { weights, program, layers, kvLayers, kvCache, kvBlocks, limits };
 }
 
-const bytesPerValue: Record<KvCacheType, number> = { f32: 4, f16: 2, q8_0: 34 / 32 };
+/** About: i16 has a scale per head beside. */
+const bytesPerValue: Record<KvCacheType, number> = { f32: 4, f16: 2, i16: 2, q8_0: 34 / 32 };

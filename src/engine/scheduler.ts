@@ -4,16 +4,19 @@
 //      ^------------------ pre-empt (blocks ran out) ------------'
 //
 // Decoding sequences come first, one token each, so that a long prompt never stalls running streams; prompts share what is left
-// of the token budget, in chunks.
+// of the token budget, in chunks. Where no prompt is read, sequences may also test guesses of what follows.
 
 import { invariant } from '../core/errors.ts';
 import { mayQueue } from './queue-share.ts';
 import { byRank, type KvStore, type Sequence } from './sequence.ts';
+import type { Speculation } from './speculation/speculation.ts';
 import { TenantTurns } from './tenant-turns.ts';
 
 export interface SchedulerLimits {
   /** Tokens of one forward pass. */
   readonly batchTokens: number;
+  /** Rows of logits of one forward pass. */
+  readonly outputs: number;
   /** Sequences that hold blocks at once. */
   readonly sequences: number;
   /** Requests that may wait beyond those that free places await; with several tenants up to twice as many (queue-share.ts). */
@@ -36,14 +39,17 @@ export class Scheduler {
   readonly #waiting: Sequence[] = [];
   readonly #running: Sequence[] = [];
   readonly #turns = new TenantTurns();
+  readonly #speculation: Speculation | undefined;
   #preemptions = 0;
 
   /** Every sequence must fit into the pool alone, else the first in line could wait forever: the caller's promise. */
-  constructor(limits: SchedulerLimits, store: KvStore) {
+  constructor(limits: SchedulerLimits, store: KvStore, speculation?: Speculation) {
     invariant(limits.sequences > 0, 'at least one sequence runs');
     invariant(limits.batchTokens >= limits.sequences, 'every decoding sequence has a token in each batch');
+    invariant(limits.outputs >= limits.sequences, 'every sequence has a row of logits in each batch');
     this.#limits = limits;
     this.#store = store;
+    this.#speculation = speculation;
   }
 
   get running(): number {
@@ -107,7 +113,16 @@ export class Scheduler {
       (each) => !isDecoding.has(each) && !each.isRestoring && each.hasAllBlocks && each.pending > 0,
     );
     for (const sequence of prompts) sequence.catchUp(this.#store);
-    return [...decoding, ...shareOut(prompts, budget)];
+    const reading = shareOut(prompts, budget);
+    if (reading.length === 0) this.#speculate([...isDecoding], room);
+    return [...decoding, ...reading];
+  }
+
+  /** Guesses get what nobody else needs: tokens and rows of logits that the pass has left, blocks that are free. */
+  #speculate(decoding: readonly Sequence[], room: number): void {
+    const most = Math.min(room, this.#limits.outputs - decoding.length);
+    const drafts = this.#speculation?.propose(decoding, most) ?? [];
+    for (const [sequence, ids] of drafts) sequence.guess(ids, this.#store.pool);
   }
 
   /** The first in line is never overtaken by a smaller one: otherwise long prompts would starve. */

@@ -4,6 +4,7 @@ import { blockTokens, type KvBlocks } from '../compute/backend.ts';
 import { invariant } from '../core/errors.ts';
 import type { BlockPool } from './block-pool.ts';
 import type { SubmitOptions } from './messages.ts';
+import type { TokenSource } from '../sampling/sampler.ts';
 import type { PrefixCache, PrefixKeys } from './prefix-cache.ts';
 
 /** `waiting`: holds no blocks. `running`: has a place in the batch. `done`: finished, failed or cancelled; nothing more is said of it. */
@@ -51,6 +52,8 @@ export class Sequence {
   status: SequenceStatus = 'waiting';
   /** Continuations that it will have to make room for beside itself: those of its request that are not forked yet. */
   unforked: number;
+  /** Says which token comes next; there is none before the prompt is computed. */
+  source: TokenSource | undefined;
   /** When it took part in a pass for the first time. */
   startedAt: number | undefined;
   /** Its blocks are being filled from elsewhere; it takes part in no pass before that is over. */
@@ -58,6 +61,8 @@ export class Sequence {
   readonly #ids: Int32Array;
   readonly #blocks: Int32Array;
   #length: number;
+  /** Ids behind the known ones that may be the next; the coming pass tests them. */
+  #guesses = 0;
   #computed = 0;
   #blockCount = 0;
   /** Whether all that is computed comes from the prefix cache. */
@@ -100,9 +105,24 @@ export class Sequence {
     return this.#length - this.promptTokens;
   }
 
+  /** Guesses of what follows the known ids, computed together with them. */
+  get guesses(): number {
+    return this.#guesses;
+  }
+
+  /** All known ids. */
+  get known(): Int32Array {
+    return this.#ids.subarray(0, this.#length);
+  }
+
+  /** Ids that may still be appended. */
+  get room(): number {
+    return this.#ids.length - this.#length;
+  }
+
   /** Whether no further id may be appended. */
   get isFull(): boolean {
-    return this.#length === this.#ids.length;
+    return this.room === 0;
   }
 
   /** Places in the batch that it takes, or will. */
@@ -139,7 +159,7 @@ export class Sequence {
     return this.#blocks.subarray(0, this.#blockCount);
   }
 
-  /** The next `count` pending ids. */
+  /** The next `count` ids that are not computed: the pending ones, then the guesses. */
   next(count: number): Int32Array {
     return this.#ids.subarray(this.#computed, this.#computed + count);
   }
@@ -158,7 +178,7 @@ export class Sequence {
 
   /** The name of a block that is full of known ids. */
   keyOf(index: number): string {
-    return this.start.keys.at(index, this.#known);
+    return this.start.keys.at(index, this.known);
   }
 
   /** Takes the blocks still missing before all known ids can be computed, those in the cache first. Takes none and says `false` when the pool has too few. */
@@ -195,7 +215,26 @@ export class Sequence {
     return true;
   }
 
-  /** The next `count` pending ids are in the cache now. */
+  /**
+   * The coming pass also computes what follows if `ids` come next; as many are taken as there are blocks for. Those that `append` does not
+   * confirm are taken back by `rollback`.
+   */
+  guess(ids: Int32Array, pool: BlockPool): void {
+    invariant(
+      this.pending === 1 && ids.length < this.room,
+      'guesses follow the one pending id, and leave a place for what follows them',
+    );
+    let held = this.#blockCount * blockTokens - this.#length;
+    for (; held < ids.length; held += blockTokens) {
+      const block = pool.allocate();
+      if (block === undefined) break;
+      this.#blocks[this.#blockCount++] = block;
+    }
+    this.#guesses = Math.min(ids.length, held);
+    this.#ids.set(ids.subarray(0, this.#guesses), this.#length);
+  }
+
+  /** The next `count` pending ids are in the cache now, for good: full blocks get their names. */
   commit(count: number, { pool, cache }: KvStore): void {
     invariant(count > 0 && count <= this.pending, 'only pending ids are committed');
     invariant(this.#computed + count <= this.#blockCount * blockTokens, 'committed positions have blocks');
@@ -205,7 +244,7 @@ export class Sequence {
     if (cache === undefined) return;
     for (let index = before; index < Math.floor(this.#computed / blockTokens); index++) {
       const own = this.#blocks[index];
-      const kept = cache.keep(this.start.keys.at(index, this.#known), own);
+      const kept = cache.keep(this.start.keys.at(index, this.known), own);
       if (kept === own) continue;
       // Somebody computed the same beside us: one copy is enough.
       pool.share(kept);
@@ -220,9 +259,27 @@ export class Sequence {
     if (this.#cachedTokens === undefined) this.#filledTokens += blockTokens;
   }
 
-  append(id: number): void {
+  /** The next id. Whether it was guessed, so that it is in the cache already and can be committed at once. */
+  append(id: number): boolean {
     invariant(this.pending === 0 && !this.isFull, 'an id is appended to a fully computed sequence with room');
+    const isGuessed = this.#guesses > 0 && this.#ids[this.#length] === id;
+    this.#guesses = isGuessed ? this.#guesses - 1 : 0;
     this.#ids[this.#length++] = id;
+    return isGuessed;
+  }
+
+  /**
+   * Only the first `count` positions stay in the cache; known ids behind them are pending again, guesses are forgotten, blocks without
+   * content are free. A full block may be held by others, too, and is never written again: within one, its beginning is computed anew.
+   */
+  rollback(count: number, pool: BlockPool): void {
+    invariant(count <= this.#computed, 'what is not computed cannot stay');
+    const full = Math.floor(this.#computed / blockTokens) * blockTokens;
+    this.#computed = count < full ? Math.floor(count / blockTokens) * blockTokens : count;
+    this.#guesses = 0;
+    // The ends first: of what the pool remembers, the beginnings are worth most.
+    const needed = Math.ceil(this.#computed / blockTokens);
+    while (this.#blockCount > needed) pool.release(this.#blocks[--this.#blockCount]);
   }
 
   /**
@@ -253,18 +310,11 @@ export class Sequence {
 
   /** Gives all blocks back; every id is pending again. */
   evict(pool: BlockPool): void {
-    // The ends first: of what the pool remembers, the beginnings are worth most.
-    for (const block of this.blockTable.toReversed()) pool.release(block);
-    this.#blockCount = 0;
-    this.#computed = 0;
+    this.rollback(0, pool);
     this.#isFresh = true;
     this.isRestoring = false;
     this.#life++;
     if (this.#cachedTokens === undefined) this.#filledTokens = 0;
-  }
-
-  get #known(): Int32Array {
-    return this.#ids.subarray(0, this.#length);
   }
 
   /** Blocks of the cache that continue what is computed. */

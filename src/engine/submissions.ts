@@ -3,15 +3,29 @@
 
 import { Channel } from '../core/channel.ts';
 import { fromFailure, invariant } from '../core/errors.ts';
-import type { FinishCause, FromEngine, SubmitOptions, ToEngine } from './messages.ts';
+import type { FinishCause, FromEngine, PromptTiming, SubmitOptions, TokenScore, ToEngine } from './messages.ts';
 import type { EngineMeter, SequenceMeter, SequenceOutcome } from './meter.ts';
 
 export type EngineEvent =
   /** Its turn has come. `cachedTokens`: prompt tokens that the prefix cache answered. At most once, before any token. */
   | { readonly type: 'begun'; readonly cachedTokens: number }
-  | { readonly type: 'tokens'; readonly choice: number; readonly ids: readonly number[] }
+  /** As in `FromEngine`; so are `scores`, `score` and `timing` below. */
+  | { readonly type: 'prompt'; readonly at: number; readonly scores: readonly TokenScore[] }
+  | {
+      readonly type: 'tokens';
+      readonly choice: number;
+      readonly ids: readonly number[];
+      readonly scores?: readonly TokenScore[] | undefined;
+      readonly timing?: PromptTiming | undefined;
+    }
   /** The choice is complete. Once per choice; the last one is the last event. */
-  | { readonly type: 'finished'; readonly choice: number; readonly cause: FinishCause };
+  | {
+      readonly type: 'finished';
+      readonly choice: number;
+      readonly cause: FinishCause;
+      readonly score?: TokenScore | undefined;
+      readonly timing?: PromptTiming | undefined;
+    };
 
 export interface Accepted {
   /** Prompt tokens that the prefix cache would have answered when the request came; `begun` says what it did answer. */
@@ -101,9 +115,11 @@ export class Submissions {
         cancel();
         submission.fail(signal.reason);
       };
-      const { choices = 1, maxTokens, input } = options;
-      // Its beginning, and per choice at most one event per token and the finish; see `#push` for an engine that says more.
-      const events = new Channel<EngineEvent>(1 + choices * (maxTokens + 1), cancel);
+      const { choices = 1, maxTokens, input, promptLogprobs = false } = options;
+      // Its beginning, what is said of the prompt, and per choice at most one event per token and the finish; see `#push` for an engine
+      // that says more.
+      const ofPrompt = promptLogprobs ? input.ids.length : 0;
+      const events = new Channel<EngineEvent>(1 + ofPrompt + choices * (maxTokens + 1), cancel);
       const numbers = Array.from({ length: choices }, (_, choice) => choice);
       const submission: Submission = {
         options,
@@ -146,17 +162,31 @@ export class Submissions {
       case 'begun':
         submission.hasBegun = true;
         return this.#push(id, submission, { type: 'begun', cachedTokens: message.cachedTokens });
+      case 'prompt':
+        return this.#push(id, submission, { type: 'prompt', at: message.at, scores: message.scores });
       case 'tokens': {
-        const { choice, ids, timing } = message;
+        const { choice, ids, scores, timing } = message;
         if (!submission.choices.has(choice)) return;
         submission.meters[choice]?.tokens(ids.length, timing);
-        return this.#push(id, submission, { type: 'tokens', choice, ids });
+        return this.#push(id, submission, {
+          type: 'tokens',
+          choice,
+          ids,
+          ...(scores !== undefined && { scores }),
+          ...(timing !== undefined && { timing }),
+        });
       }
       case 'finished': {
-        const { choice, cause } = message;
+        const { choice, cause, score, timing } = message;
         if (!submission.choices.has(choice)) return;
-        submission.meters[choice]?.ended(cause === 'length' ? 'length' : 'stop', message.timing);
-        submission.events.push({ type: 'finished', choice, cause });
+        submission.meters[choice]?.ended(cause === 'length' ? 'length' : 'stop', timing);
+        submission.events.push({
+          type: 'finished',
+          choice,
+          cause,
+          ...(score !== undefined && { score }),
+          ...(timing !== undefined && { timing }),
+        });
         return this.#end(id, submission, choice);
       }
       case 'rejected':

@@ -4,7 +4,7 @@ import { setMaxListeners } from 'node:events';
 import { setImmediate as turn } from 'node:timers/promises';
 import { Channel } from '../core/channel.ts';
 import { invariant } from '../core/errors.ts';
-import type { Generate, GenerationEvent, GenerationRequest, Usage } from '../core/generation.ts';
+import type { Generate, GenerationEvent, GenerationRequest, Timings, Usage } from '../core/generation.ts';
 
 /** Choice c of request r is choice (choices of the requests before r) + c. Otherwise as `Generate`; one failure ends all. */
 export type GenerateTogether = (
@@ -39,7 +39,10 @@ async function* together(
     const started = await startAll(sources, run);
     const usages = started.map(({ usage }) => usage);
     const offsets = runningSums(requests.map(({ choices }) => choices));
-    yield { ...started[0], usage: total(usages) };
+    const truncatedTokens = started.reduce((sum, event) => sum + (event.truncatedTokens ?? 0), 0);
+    yield { ...started[0], usage: total(usages), ...(truncatedTokens > 0 && { truncatedTokens }) };
+    const timings: Timings[] = [];
+    let open = requests.reduce((sum, { choices }) => sum + choices, 0);
     for await (const { source, event } of mingled(sources)) {
       if (event.type === 'failed') {
         yield event;
@@ -50,7 +53,10 @@ async function* together(
       if (event.type !== 'finished') yield { ...event, choice };
       else {
         usages[source] = event.usage;
-        yield { ...event, choice, usage: total(usages) };
+        const { timings: own, ...finished } = event;
+        if (own !== undefined) timings.push(own);
+        const all = --open === 0 && timings.length > 0 ? { timings: longest(timings) } : {};
+        yield { ...finished, choice, usage: total(usages), ...all };
       }
     }
   } finally {
@@ -120,12 +126,20 @@ async function* mingled(sources: readonly Source[]): AsyncGenerator<Sourced, voi
 }
 
 function total(usages: readonly Usage[]): Usage {
-  const sum = (key: keyof Usage): number => usages.reduce((all, usage) => all + usage[key], 0);
+  const sum = (key: keyof Usage): number => usages.reduce((all, usage) => all + (usage[key] ?? 0), 0);
+  const reasoningTokens = sum('reasoningTokens');
   return {
     promptTokens: sum('promptTokens'),
     completionTokens: sum('completionTokens'),
     cachedTokens: sum('cachedTokens'),
+    ...(reasoningTokens > 0 && { reasoningTokens }),
   };
+}
+
+/** They ran side by side: a sum would be longer than it took. */
+function longest(all: readonly Timings[]): Timings {
+  const most = (key: keyof Timings): number => Math.max(...all.map((timings) => timings[key]));
+  return { queueMs: most('queueMs'), promptMs: most('promptMs'), generationMs: most('generationMs') };
 }
 
 /** [2, 1, 3] -> [0, 2, 3] */

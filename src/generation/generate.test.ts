@@ -4,6 +4,7 @@ import { ApiError } from '../core/errors.ts';
 import type { GenerationEvent, GenerationRequest } from '../core/generation.ts';
 import type { Accepted, EngineEvent } from '../engine/client.ts';
 import type { SubmitOptions } from '../engine/messages.ts';
+import { ChatTemplate } from '../tokenizer/template.ts';
 import type { Tokenizer } from '../tokenizer/tokenizer.ts';
 import { plain } from './formats/plain.ts';
 import { createGenerate } from './generate.ts';
@@ -91,7 +92,7 @@ function serve(engine: FakeEngine, contextLength = 100): ServedModel {
   model.loaded({
     engine,
     tokenizer: bytes,
-    template: { render },
+    template: Object.assign(new ChatTemplate(''), { render }),
     format: plain,
     contextLength,
     fingerprint: 'fp_1',
@@ -288,7 +289,7 @@ void t.test('a prompt that cannot fit is refused before template and tokenizer s
   const parts = {
     engine,
     tokenizer,
-    template: { render: never },
+    template: Object.assign(new ChatTemplate(''), { render: never }),
     format: plain,
     contextLength: 100,
     fingerprint: 'fp_1',

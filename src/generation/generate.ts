@@ -3,12 +3,14 @@
 //   prompt -> ids -> engine ~> ids of each choice -> choice-text.ts -> events
 
 import { ApiError, fromFailure, invariant, toFailure } from '../core/errors.ts';
-import type { Generate, GenerationEvent, GenerationRequest } from '../core/generation.ts';
+import type { Generate, GenerationEvent, GenerationRequest, Prompt } from '../core/generation.ts';
+import type { Tokenizer } from '../tokenizer/tokenizer.ts';
 import type { SubmitOptions } from '../engine/messages.ts';
 import type { Accepted } from '../engine/client.ts';
 import { ChoiceText } from './choice-text.ts';
 import type { ModelParts, Models } from './models.ts';
 import { placeOf, promptText, writePrompt } from './prompt.ts';
+import { resolveSampling } from './sampling.ts';
 
 export function createGenerate(models: Models): Generate {
   return (request, signal) => generate(models, request, signal);
@@ -58,6 +60,7 @@ async function* follow(
         ({ cachedTokens } = event);
         continue;
       }
+      invariant(event.type !== 'prompt', 'log probabilities are refused');
       const text = texts[event.choice];
       // It ended with a stop string; the engine may not have heard of it yet.
       if (!open.has(text)) continue;
@@ -92,12 +95,12 @@ async function submit(
   const room = contextLength - ids.length;
   const options: SubmitOptions = {
     input: { ids, spans: [] },
-    sampling: request.sampling,
+    sampling: resolveSampling(request.sampling, parts),
     constraint: request.constraint,
     choices: request.choices,
     // A limit beyond the context is no mistake: clients send large ones, and the answer then ends with `length`.
     maxTokens: Math.min(request.maxTokens ?? room, room),
-    stopIds: [...tokenizer.vocabulary.endOfGeneration],
+    stopIds: stopIdsOf(request.prompt, tokenizer),
     output: request.output,
     adapter: request.adapter,
     tenant: request.tenant,
@@ -114,6 +117,11 @@ async function submit(
   }
 }
 
+function stopIdsOf(prompt: Prompt, { vocabulary }: Tokenizer): readonly number[] {
+  const fills = prompt.type !== 'chat' && prompt.suffix !== undefined;
+  return [...new Set([...vocabulary.endOfGeneration, ...(fills ? (vocabulary.fillInMiddle?.ends ?? []) : [])])];
+}
+
 /** What the engine would not see and therefore could not refuse itself. */
 function refuseUnsupported(request: GenerationRequest): void {
   const refuse = (what: string): never => {
@@ -124,5 +132,7 @@ function refuseUnsupported(request: GenerationRequest): void {
   const { prompt } = request;
   if (request.logprobs !== undefined) refuse('Log probabilities are');
   if (request.truncate) refuse('Shortening a prompt that is too long is');
+  if (request.ignoreEos === true) refuse('Going on after the end of a turn is');
+  if ((request.bestOf ?? request.choices) !== request.choices) refuse('Ranked continuations are');
   if (prompt.type === 'chat' && (prompt.tools.length > 0 || prompt.toolChoice.mode === 'required')) refuse('Tools are');
 }

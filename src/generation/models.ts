@@ -3,9 +3,14 @@
 
 import { ApiError, invariant } from '../core/errors.ts';
 import type { EngineClient } from '../engine/client.ts';
+import type { SamplingParams } from '../core/sampling.ts';
 import type { ChatTemplate } from '../tokenizer/template.ts';
 import type { Tokenizer } from '../tokenizer/tokenizer.ts';
 import type { OutputFormat } from './formats/format.ts';
+
+export type SamplingDefaults = Partial<
+  Pick<SamplingParams, 'temperature' | 'topP' | 'topK' | 'minP' | 'repetitionPenalty'>
+>;
 
 /** What this room needs of the handle of an engine process. */
 export type EngineHandle = Pick<EngineClient, 'state' | 'submit'>;
@@ -14,11 +19,13 @@ export type EngineHandle = Pick<EngineClient, 'state' | 'submit'>;
 export interface ModelParts {
   readonly engine: EngineHandle;
   readonly tokenizer: Tokenizer;
-  readonly template: Pick<ChatTemplate, 'render'>;
+  readonly template: Pick<ChatTemplate, 'render' | 'shape' | 'mentions'>;
   readonly format: OutputFormat;
   /** Positions of prompt and answer together. */
   readonly contextLength: number;
   readonly fingerprint: string;
+  /** What the model's authors recommend for requests that do not say; nothing when left out. */
+  readonly samplingDefaults?: SamplingDefaults | undefined;
   /** Most characters (UTF-16 units) of text that one token can stand for; bounds the work on prompts that are far too long. */
   readonly longestToken: number;
 }
@@ -80,6 +87,7 @@ export interface ModelName {
 
 export class Models {
   readonly #names: ReadonlyMap<string, ServedModel>;
+  readonly #list: readonly ModelName[];
 
   /** The first one is the default. */
   constructor(served: readonly ServedModel[]) {
@@ -90,6 +98,7 @@ export class Models {
       for (const id of [model.name, ...model.aliases]) if (!names.has(id)) names.set(id, model);
     }
     this.#names = names;
+    this.#list = [...names].map(([id, model]) => ({ id, model }));
   }
 
   /** No name and `default` mean the default model; other names must be written exactly as listed. */
@@ -109,7 +118,7 @@ export class Models {
 
   /** Everything that `find` finds. `default` first, then each model with its aliases. */
   list(): readonly ModelName[] {
-    return [...this.#names].map(([id, model]) => ({ id, model }));
+    return this.#list;
   }
 }
 

@@ -1,20 +1,29 @@
 // A prompt in whatever form -> token ids.
 
 import { ApiError } from '../core/errors.ts';
-import type { ChatPrompt, GenerationRequest, Prompt, TextPrompt } from '../core/generation.ts';
+import type { ChatPrompt, GenerationRequest, Prompt, TextPrompt, TokenPrompt } from '../core/generation.ts';
 import type { Message } from '../core/message.ts';
-import { promptIds } from '../tokenizer/prompt.ts';
+import { promptIds, withBos } from '../tokenizer/prompt.ts';
 import type { Tokenizer } from '../tokenizer/tokenizer.ts';
 import type { ModelParts } from './models.ts';
 
 /** Throws an `ApiError` for what cannot be written, and for a prompt that leaves no room for an answer. */
 export function writePrompt({ prompt }: GenerationRequest, model: ModelParts): Int32Array {
-  // Templates and tokenizers run on the server's only thread: what cannot fit is refused before they see it.
-  const least = leastTokens(prompt, model.longestToken);
-  if (least >= model.contextLength) throw tooLong(`at least ${least}`, prompt, model);
-  const ids = encode(prompt, model);
+  const ids = encodeWithin(prompt, model);
   if (ids.length >= model.contextLength) throw tooLong(String(ids.length), prompt, model);
   return ids;
+}
+
+/** How many tokens a prompt has, also of one that is too long; only what could not fit in any way is refused. */
+export function countPrompt({ prompt }: GenerationRequest, model: ModelParts): number {
+  return encodeWithin(prompt, model).length;
+}
+
+/** Templates and tokenizers run on the server's only thread: what cannot fit is refused before they see it. */
+function encodeWithin(prompt: Prompt, model: ModelParts): Int32Array {
+  const least = leastTokens(prompt, model.longestToken);
+  if (least >= model.contextLength) throw tooLong(`at least ${least}`, prompt, model);
+  return encode(prompt, model);
 }
 
 /** The conversation as the model reads it. Throws an `ApiError` in the words of a template that refuses it. */
@@ -34,7 +43,8 @@ export function renderPrompt(prompt: ChatPrompt, { tokenizer, template }: ModelP
 
 /** What a caller who asked for `echo` is shown. */
 export function promptText(prompt: Prompt, ids: Int32Array, { tokenizer }: ModelParts): string {
-  return prompt.type === 'text' ? prompt.text : tokenizer.decode(ids, { special: true });
+  if (prompt.type === 'text') return prompt.text;
+  return tokenizer.decode(prompt.type === 'tokens' ? prompt.ids : ids, { special: true });
 }
 
 /** What the caller calls it. */
@@ -46,9 +56,9 @@ export function placeOf(prompt: Prompt): string {
 function leastTokens(prompt: Prompt, longestToken: number): number {
   switch (prompt.type) {
     case 'tokens':
-      return prompt.ids.length;
+      return prompt.ids.length + Math.ceil((prompt.suffix ?? '').length / longestToken);
     case 'text':
-      return Math.ceil(prompt.text.length / longestToken);
+      return Math.ceil((prompt.text.length + (prompt.suffix ?? '').length) / longestToken);
     case 'chat': {
       const { messages } = prompt;
       let characters = 0;
@@ -73,6 +83,7 @@ function tooLong(tokens: string, prompt: Prompt, { contextLength }: ModelParts):
 
 function encode(prompt: Prompt, model: ModelParts): Int32Array {
   const { tokenizer } = model;
+  if (prompt.type !== 'chat' && prompt.suffix !== undefined) return aroundGap(prompt, prompt.suffix, tokenizer);
   switch (prompt.type) {
     case 'chat':
       return promptIds(tokenizer, renderPrompt(prompt, model));
@@ -86,6 +97,27 @@ function encode(prompt: Prompt, model: ModelParts): Int32Array {
     default:
       throw prompt satisfies never;
   }
+}
+
+/** The text with its gap at the end: prefix, suffix, then the token that asks for the middle. Throws 400 for a model without such tokens. */
+function aroundGap(prompt: TextPrompt | TokenPrompt, suffix: string, tokenizer: Tokenizer): Int32Array {
+  const tokens = tokenizer.vocabulary.fillInMiddle;
+  if (tokens === undefined) {
+    throw new ApiError(
+      'invalid_request',
+      'This model has no tokens for the text around a gap, so it cannot fill one. Leave suffix out, or use a model that was trained to ' +
+        'fill in the middle.',
+      { code: 'unsupported_parameter', param: 'suffix' },
+    );
+  }
+  if (prompt.type === 'tokens') checkIds(prompt.ids, prompt.param, tokenizer);
+  const before = prompt.type === 'tokens' ? prompt.ids : tokenizer.encode(prompt.text, { special: true });
+  const after = tokenizer.encode(suffix, { special: true });
+  const ids =
+    tokens.middle === undefined
+      ? [tokens.suffix, ...after, tokens.prefix, ...before]
+      : [tokens.prefix, ...before, tokens.suffix, ...after, tokens.middle];
+  return withBos(tokenizer, Int32Array.from(ids));
 }
 
 /** Where a model has no token for the beginning of a text, the one that ends a document also parts it from the next. */

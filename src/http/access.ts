@@ -3,7 +3,7 @@
 
 import { ApiError } from '../core/errors.ts';
 import type { Principal, Route } from '../core/operation.ts';
-import type { Headers } from './transport.ts';
+import type { Exchange, Headers } from './transport.ts';
 
 export interface AccessOptions {
   /** Address the server is bound to. On loopback only loopback names and `allowedHosts` may stand in `Host`. */
@@ -15,21 +15,20 @@ export interface AccessOptions {
   readonly authenticate?: ((key: string) => Principal | undefined) | undefined;
 }
 
-/** The headers that decide; `undefined` where the request has none. */
-export interface Credentials {
-  readonly host: string | undefined;
-  readonly origin: string | undefined;
-  readonly authorization: string | undefined;
-  readonly apiKey: string | undefined;
-}
+/** Whose headers decide. */
+export type Asking = Pick<Exchange, 'header'>;
 
 export const anonymous: Principal = { id: 'anonymous' };
+
+const varied: Headers = { vary: 'origin' };
 
 const exposedHeaders = 'x-request-id, request-id, x-ignored-fields, retry-after, traceresponse';
 
 export class Access {
   readonly #options: AccessOptions;
   readonly #checksHost: boolean;
+  /** The name that was allowed last: most requests have the same. */
+  #known: string | undefined;
 
   constructor(options: AccessOptions) {
     this.#options = options;
@@ -37,13 +36,18 @@ export class Access {
   }
 
   /** Throws 403 for names that are not ours and for origins that may not use this server. */
-  check({ host, origin }: Credentials): void {
-    if (this.#checksHost && host !== undefined && !this.#isOurs(host)) {
-      throw new ApiError(
-        'permission',
-        `The host name "${shown(host)}" is not one of this server. Use 127.0.0.1 or localhost, or allow it with --allowed-hosts.`,
-        { code: 'host_not_allowed' },
-      );
+  check(asking: Asking): void {
+    const host = asking.header('host');
+    const origin = asking.header('origin');
+    if (this.#checksHost && host !== undefined && host !== this.#known) {
+      if (this.#isOurs(host)) this.#known = host;
+      else {
+        throw new ApiError(
+          'permission',
+          `The host name "${shown(host)}" is not one of this server. Use 127.0.0.1 or localhost, or allow it with --allowed-hosts.`,
+          { code: 'host_not_allowed' },
+        );
+      }
     }
     if (origin !== undefined && !this.#isAllowed(origin, host)) {
       throw new ApiError(
@@ -60,11 +64,11 @@ export class Access {
   }
 
   /** Throws 401 without a valid key. Either header will do: clients that know both send one and leave a dummy in the other. */
-  principal({ authorization, apiKey }: Credentials): Principal {
+  principal(asking: Asking): Principal {
     const { authenticate } = this.#options;
     if (authenticate === undefined) return anonymous;
-    const bearer = /^bearer +(\S+) *$/i.exec(authorization ?? '')?.[1];
-    const sent = [bearer, apiKey].filter((key) => key !== undefined);
+    const bearer = /^bearer +(\S+) *$/i.exec(asking.header('authorization') ?? '')?.[1];
+    const sent = [bearer, asking.header('x-api-key')].filter((key) => key !== undefined);
     for (const key of sent) {
       const principal = authenticate(key);
       if (principal !== undefined) return principal;
@@ -82,11 +86,12 @@ export class Access {
   }
 
   /** For every answer. */
-  corsHeaders({ host, origin }: Credentials): Headers {
+  corsHeaders(asking: Asking): Headers {
     if (this.#options.corsOrigins?.includes('*') === true) {
       return { 'access-control-allow-origin': '*', 'access-control-expose-headers': exposedHeaders };
     }
-    if (origin === undefined || !this.#isAllowed(origin, host)) return { vary: 'origin' };
+    const origin = asking.header('origin');
+    if (origin === undefined || !this.#isAllowed(origin, asking.header('host'))) return varied;
     return {
       vary: 'origin',
       'access-control-allow-origin': origin,

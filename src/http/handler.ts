@@ -1,14 +1,15 @@
 // The way of one request: match -> access -> body -> validate -> fields -> call -> serialize -> reply. Whatever is wrong is thrown.
 
 import { ApiError, invariant } from '../core/errors.ts';
-import { EventStream, type Context, type Operation, type Route } from '../core/operation.ts';
-import { Access, anonymous, type Credentials } from './access.ts';
+import type { Log, LogFields } from '../core/log.ts';
+import { EventStream, type Context, type Operation, type Principal, type Route } from '../core/operation.ts';
+import { Access, anonymous } from './access.ts';
 import { readJson } from './body.ts';
 import { failureOf } from './failure.ts';
-import { checkFields, ignoredHeader, refuseUnknown } from './fields.ts';
+import { checkFields, ignoredHeader, refuseUnknown, type UnknownFields } from './fields.ts';
 import type { ServerParts } from './options.ts';
 import { Pages } from './pages.ts';
-import { readQuery } from './query.ts';
+import { readQuery, type Query } from './query.ts';
 import { Router, type Match } from './router.ts';
 import { sendEvents } from './sse.ts';
 import type { Exchange } from './transport.ts';
@@ -23,7 +24,7 @@ export class Handler {
   readonly #router: Router;
   readonly #pages: Pages;
   readonly #access: Access;
-  readonly #operations: ReadonlyMap<string, Operation>;
+  readonly #endpoints: ReadonlyMap<Route, Endpoint>;
   readonly #options: ServerParts['options'];
   readonly #reported = new Set<string>();
 
@@ -36,83 +37,81 @@ export class Handler {
     const { host, allowedHosts, corsOrigins } = options;
     this.#access = new Access({ host, allowedHosts, corsOrigins, authenticate });
     this.#options = options;
-    this.#operations = new Map(
-      routes.map(({ operationId }) => {
-        invariant(Object.hasOwn(operations, operationId), `operation ${operationId} has a handler`);
-        return [operationId, operations[operationId]];
+    this.#endpoints = new Map(
+      routes.map((route) => {
+        invariant(Object.hasOwn(operations, route.operationId), `operation ${route.operationId} has a handler`);
+        return [route, { route, operation: operations[route.operationId], lasting: undefined }];
       }),
     );
   }
 
-  /** Answers, or throws what is to be answered. */
-  async handle(visit: Visit): Promise<void> {
+  /** Answers at once (`undefined`) or later; throws, or rejects with, what is to be answered. */
+  handle(visit: Visit): Promise<void> | undefined {
     const { exchange } = visit;
-    const credentials = credentialsOf(exchange);
-    visit.headers = { ...visit.headers, ...this.#access.corsHeaders(credentials) };
+    visit.add(this.#access.corsHeaders(exchange));
     const { method, path } = exchange;
     const match = this.#pages.match(method, path) ?? this.#router.match(method, path);
     if (match.type === 'route') {
       visit.route = match.route;
       visit.dialect = match.route.dialect;
     } else if (match.type === 'wrong_method') visit.dialect = match.dialect;
-    this.#access.check(credentials);
+    this.#access.check(exchange);
     switch (match.type) {
       case 'page':
         visit.isPage = true;
-        visit.send(await this.#pages.answer(match.page, exchange.header('if-none-match')));
-        return;
+        return this.#pages.answer(match.page, exchange.header('if-none-match')).then((answer) => visit.send(answer));
       case 'route':
-        await this.#call(visit, match, credentials);
-        return;
+        return this.#call(visit, match);
       case 'options': {
         const wanted = exchange.header('access-control-request-headers');
         visit.send({ status: 204, headers: this.#access.preflightHeaders(match.allow, wanted), body: '' });
-        return;
+        return undefined;
       }
       case 'wrong_method':
         throw wrongMethod(exchange, match.allow);
       case 'unknown':
         throw unknownRoute(exchange, match.suggestion);
       default:
-        match satisfies never;
+        return match satisfies never;
     }
   }
 
-  async #call(visit: Visit, match: Match & { type: 'route' }, credentials: Credentials): Promise<void> {
+  #call(visit: Visit, match: Match & { type: 'route' }): Promise<void> | undefined {
     const { exchange } = visit;
     const { route, parameters } = match;
     if (this.refusesNew && route.access === 'key') throw shuttingDown();
-    const principal = this.#access.isOpen(route) ? anonymous : this.#access.principal(credentials);
-    if (principal !== anonymous) visit.notes['principal'] = principal.id;
-    const query = readQuery(exchange.query, route.query);
-    const body = await this.#body(visit, route);
-    const unknown = new Map<string, string>(query.unknown.map((name) => [`?${name}`, name]));
-    if (route.body !== undefined && body !== undefined) {
-      for (const [pattern, param] of checkFields(route.body.fields, body)) unknown.set(pattern, param);
-    }
-    if (unknown.size > 0) this.#ignore(visit, route, unknown);
-
-    const context: Context = {
-      requestId: visit.requestId,
-      traceId: visit.trace?.traceId,
-      principal,
-      // Made only for those who read it.
-      get signal() {
-        return visit.life.signal;
-      },
-      log: visit.log,
-      note: (facts) => Object.assign(visit.notes, facts),
-    };
-    const request = { body, path: parameters, query: query.values };
-    const operation = this.#operations.get(route.operationId);
-    invariant(operation !== undefined, `operation ${route.operationId} has a handler`);
-    const result = await visit.life.wait(operation(request as never, context));
-    if (result instanceof EventStream) await this.#stream(visit, route, result);
-    else visit.send({ status: 200, headers: { 'content-type': route.contentType }, body: route.serialize(result) });
+    const principal = this.#access.isOpen(route) ? anonymous : this.#access.principal(exchange);
+    if (principal !== anonymous) visit.note({ principal: principal.id });
+    const call: Call = { visit, principal, parameters, query: readQuery(exchange.query, route.query) };
+    const endpoint = this.#endpoints.get(route);
+    invariant(endpoint !== undefined, `operation ${route.operationId} has a handler`);
+    if (route.body === undefined) return this.#run(endpoint, call, undefined);
+    return this.#body(visit, route.body).then((body) => this.#run(endpoint, call, body));
   }
 
-  async #body(visit: Visit, { body }: Route): Promise<unknown> {
-    if (body === undefined) return undefined;
+  #run(endpoint: Endpoint, { visit, principal, parameters, query }: Call, body: unknown): Promise<void> | undefined {
+    const { route, operation } = endpoint;
+    const fields = route.body === undefined || body === undefined ? none : checkFields(route.body.fields, body);
+    let ignored = none;
+    if (fields.size + query.unknown.length > 0) {
+      ignored = new Map([...query.unknown.map((name) => [`?${name}`, name] as const), ...fields]);
+      this.#ignore(visit, route, ignored);
+    }
+
+    const request = { body, path: parameters, query: query.values };
+    const result = operation(request as never, new VisitContext(visit, principal, ignored));
+    if (result instanceof Promise) return visit.life.wait(result).then((value) => this.#reply(endpoint, visit, value));
+    return this.#reply(endpoint, visit, result);
+  }
+
+  #reply(endpoint: Endpoint, visit: Visit, result: unknown): Promise<void> | undefined {
+    const { route } = endpoint;
+    if (result instanceof EventStream) return this.#stream(visit, route, result);
+    visit.send({ status: 200, headers: { 'content-type': route.contentType }, body: bodyOf(endpoint, result) });
+    return undefined;
+  }
+
+  async #body(visit: Visit, body: NonNullable<Route['body']>): Promise<unknown> {
     const { exchange } = visit;
     const { bodyLimitBytes = 50 * 2 ** 20 } = this.#options;
     const { value, bytes } = await visit.life.wait(readJson(exchange, bodyLimitBytes, body.required));
@@ -126,9 +125,7 @@ export class Handler {
 
   #ignore(visit: Visit, { operationId }: Route, unknown: ReadonlyMap<string, string>): void {
     if (this.#options.strictFields === true) refuseUnknown(unknown);
-    const header = ignoredHeader(unknown);
-    visit.headers = { ...visit.headers, 'x-ignored-fields': header };
-    visit.notes['ignored'] = header;
+    const header = tellIgnored(visit, unknown);
     const names = [...unknown.keys()].map((name) => `${operationId} ${name.slice(0, 100)}`);
     const isNew = names.some((name) => !this.#reported.has(name));
     if (!isNew || this.#reported.size + names.length > maxReported) return;
@@ -152,18 +149,77 @@ export class Handler {
     });
     visit.status = 200;
     visit.bytesOut = outcome.bytes;
-    visit.notes['events'] = outcome.events;
-    if (outcome.failure !== undefined) visit.notes['failed'] = outcome.failure.code ?? outcome.failure.kind;
+    visit.note({ events: outcome.events });
+    if (outcome.failure !== undefined) visit.note({ failed: outcome.failure.code ?? outcome.failure.kind });
   }
 }
 
-function credentialsOf(exchange: Exchange): Credentials {
-  return {
-    host: exchange.header('host'),
-    origin: exchange.header('origin'),
-    authorization: exchange.header('authorization'),
-    apiKey: exchange.header('x-api-key'),
+interface Endpoint {
+  readonly route: Route;
+  readonly operation: Operation;
+  /** The last result that does not change, as it was sent. */
+  lasting: { readonly result: unknown; readonly body: Uint8Array } | undefined;
+}
+
+interface Call {
+  readonly visit: Visit;
+  readonly principal: Principal;
+  readonly parameters: Readonly<Record<string, string>>;
+  readonly query: Query;
+}
+
+class VisitContext implements Context {
+  readonly principal: Principal;
+  readonly #visit: Visit;
+  #ignored: UnknownFields;
+
+  constructor(visit: Visit, principal: Principal, ignored: UnknownFields) {
+    this.#visit = visit;
+    this.principal = principal;
+    this.#ignored = ignored;
+  }
+
+  get requestId(): string {
+    return this.#visit.requestId;
+  }
+
+  get traceId(): string | undefined {
+    return this.#visit.trace?.traceId;
+  }
+
+  get signal(): AbortSignal {
+    return this.#visit.life.signal;
+  }
+
+  get log(): Log {
+    return this.#visit.log;
+  }
+
+  readonly note = (facts: LogFields): void => this.#visit.note(facts);
+
+  readonly ignored = (field: string): void => {
+    this.#ignored = new Map([...this.#ignored, [field, field]]);
+    tellIgnored(this.#visit, this.#ignored);
   };
+}
+
+const none: UnknownFields = new Map();
+
+function bodyOf(endpoint: Endpoint, result: unknown): string | Uint8Array {
+  const { route, lasting } = endpoint;
+  if (lasting !== undefined && lasting.result === result) return lasting.body;
+  const text = route.serialize(result);
+  // What is no object is frozen, too, and may be any text.
+  if (typeof result !== 'object' || !Object.isFrozen(result)) return text;
+  endpoint.lasting = { result, body: Buffer.from(text) };
+  return endpoint.lasting.body;
+}
+
+function tellIgnored(visit: Visit, fields: ReadonlyMap<string, string>): string {
+  const header = ignoredHeader(fields);
+  visit.add({ 'x-ignored-fields': header });
+  visit.note({ ignored: header });
+  return header;
 }
 
 function unknownRoute({ method, path }: Exchange, suggestion: string | undefined): ApiError {

@@ -11,15 +11,24 @@ export interface Query {
 
 /**
  * What cannot be read as the declared type stays text: the validator then says what was expected. Lists are repeated names, with
- * or without `[]` (`include=a&include=b`, `include[]=a`).
+ * or without `[]` (`include=a&include=b`, `include[]=a`). Maps name the key in brackets (`metadata[topic]=sea`).
  */
 export function readQuery(raw: string, declared: Route['query']): Query {
+  if (raw === '' && declared === undefined) return nothing;
   const values: Record<string, unknown> = {};
   const unknown = new Set<string>();
   const parameters = new Map(declared?.parameters.map((parameter) => [parameter.name, parameter]));
   for (const [key, text] of raw === '' ? [] : new URLSearchParams(raw)) {
+    const [, name, inner] = /^([^[\]]+)\[([^[\]]*)\]$/.exec(key) ?? [];
+    const map = name === undefined ? undefined : parameters.get(name);
+    if (map?.type === 'object' && inner !== undefined) {
+      // Without a prototype: keys are the caller's.
+      const pairs = (values[map.name] ??= Object.create(null)) as Record<string, string>;
+      pairs[inner] = text;
+      continue;
+    }
     const parameter = parameters.get(key) ?? parameters.get(key.replace(/\[\d*\]$/, ''));
-    if (parameter === undefined) {
+    if (parameter === undefined || parameter.type === 'object') {
       unknown.add(key);
     } else if (parameter.type === 'array') {
       const list = (values[parameter.name] ??= []) as string[];
@@ -41,6 +50,8 @@ export function readQuery(raw: string, declared: Route['query']): Query {
   return { values, unknown: [...unknown] };
 }
 
+const nothing: Query = { values: {}, unknown: [] };
+
 function coerce(text: string, { type }: QueryParameter): unknown {
   switch (type) {
     case 'integer':
@@ -52,6 +63,7 @@ function coerce(text: string, { type }: QueryParameter): unknown {
       return text === 'false' || text === '0' ? false : text;
     case 'string':
     case 'array':
+    case 'object':
       return text;
     default:
       return type satisfies never;

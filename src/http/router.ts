@@ -23,8 +23,8 @@ interface Place {
 export class Router {
   readonly #root: Place = newPlace();
   readonly #methods = new Set<string>();
-  /** `GET /v1/models`: what needs no search. */
-  readonly #plain = new Map<string, Match & { type: 'route' }>();
+  /** Path -> method -> what needs no search. */
+  readonly #plain = new Map<string, Map<string, Match & { type: 'route' }>>();
 
   constructor(routes: readonly Route[]) {
     for (const route of routes) {
@@ -48,7 +48,8 @@ export class Router {
       invariant(!place.routes.has(route.method), `${route.method} ${route.path} is in the table once`);
       place.routes.set(route.method, route);
       if (!route.path.includes('{')) {
-        this.#plain.set(`${route.method} ${route.path}`, { type: 'route', route, parameters: {} });
+        const methods = this.#plain.get(route.path) ?? new Map<string, Match & { type: 'route' }>();
+        this.#plain.set(route.path, methods.set(route.method, { type: 'route', route, parameters: {} }));
       }
       this.#methods.add(route.method);
     }
@@ -56,7 +57,7 @@ export class Router {
 
   /** `path`: raw, as the request line has it. Throws when its percent-encoding is broken. */
   match(method: string, path: string): Match {
-    const plain = this.#plain.get(`${method} ${path}`);
+    const plain = this.#plain.get(path)?.get(method);
     if (plain !== undefined) return plain;
     if (method === 'OPTIONS' && path === '*') return { type: 'options', allow: allowed(this.#methods) };
     const segments = path.split('/').slice(1).map(decode);

@@ -65,7 +65,7 @@ class Server implements HttpServer {
     const { transport, options } = this.#parts;
     const { host, port, maxHeaderBytes = 65_536 } = options;
     return transport.listen({ host, port, maxHeaderBytes, refuse: (status) => this.#refuse(status) }, (exchange) => {
-      void this.#accept(exchange);
+      this.#accept(exchange);
     });
   }
 
@@ -111,18 +111,33 @@ class Server implements HttpServer {
     for (const visit of this.#running) visit.stop(reason);
   }
 
-  async #accept(exchange: Exchange): Promise<void> {
+  #accept(exchange: Exchange): void {
     const visit = new Visit(exchange, this.#parts.log);
+    let answering: Promise<void> | undefined;
+    try {
+      answering = this.#handler.handle(visit);
+    } catch (error) {
+      this.#fail(visit, error);
+    }
+    if (answering === undefined) this.#end(visit);
+    else void this.#finish(visit, answering);
+  }
+
+  async #finish(visit: Visit, answering: Promise<void>): Promise<void> {
     this.#running.add(visit);
     try {
-      await this.#handler.handle(visit);
+      await answering;
     } catch (error) {
       this.#fail(visit, error);
     }
     this.#running.delete(visit);
     if (this.#running.size === 0) this.#whenIdle?.();
-    visit.logAccess();
-    this.#parts.onAnswered?.(visit.answered);
+    this.#end(visit);
+  }
+
+  #end(visit: Visit): void {
+    const answered = visit.end();
+    this.#parts.onAnswered?.(answered);
   }
 
   #fail(visit: Visit, error: unknown): void {

@@ -12,9 +12,10 @@ interface Recorded {
   ended: number;
 }
 
-function recorded(method = 'GET', isClosing = false): Recorded {
+/** `isNew`: the callback of the request has not returned, so that everything is corked. */
+function recorded(method = 'GET', isClosing = false, isNew = false): Recorded {
   const calls: string[] = [];
-  let isCorked = false;
+  let isCorked = isNew;
   const note = (call: string): void => void calls.push(isCorked ? call : `${call} UNCORKED`);
   const response: HttpResponse = {
     writeStatus: (status) => (
@@ -30,11 +31,11 @@ function recorded(method = 'GET', isClosing = false): Recorded {
     cork: (callback) => {
       isCorked = true;
       callback();
-      isCorked = false;
+      isCorked = isNew;
       return response;
     },
     onWritable: () => response,
-    onAborted: () => response,
+    onAborted: () => (calls.push('listens'), response),
     onData: () => response,
     pause: () => response,
     resume: () => response,
@@ -51,6 +52,10 @@ function recorded(method = 'GET', isClosing = false): Recorded {
     calls,
     ended: 0,
   };
+  if (!isNew) {
+    result.exchange.keep();
+    calls.length = 0;
+  }
   return result;
 }
 
@@ -104,6 +109,19 @@ void t.test('whatever is written is corked, and written once', async (t) => {
     made.exchange.send(200, {}, 'again');
     t.equal(made.calls.length, expected.length, 'nothing after the end');
   }
+});
+
+void t.test('what is answered in the callback of its request is corked, and listens to nothing', async (t) => {
+  const answered = recorded('GET', false, true);
+  answered.exchange.send(200, { a: '1' }, 'x');
+  t.notOk(answered.exchange.keep(), 'nothing to keep');
+  t.strictSame(answered.calls, ['status 200 OK\r\na: 1', 'end x']);
+  t.equal(answered.ended, 1);
+
+  const later = recorded('GET', false, true);
+  t.ok(later.exchange.keep());
+  t.strictSame(later.calls, ['listens']);
+  t.equal(later.exchange.remoteAddress, '127.0.0.1');
 });
 
 void t.test('a header that cannot be written is refused before anything is', async (t) => {

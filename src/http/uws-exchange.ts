@@ -29,10 +29,14 @@ export class UwsExchange implements Exchange {
   readonly method: string;
   readonly path: string;
   readonly query: string;
-  readonly remoteAddress: string;
+  /** The status of what the parser lets through and we do not. */
+  readonly fault: number | undefined;
   readonly #owner: UwsOwner;
   /** Names and values by turns: looked through a few times, never kept in order. */
   readonly #headers: string[] = [];
+  #remoteAddress: string | undefined;
+  /** Until the callback of the request returns: everything is corked, and nothing can go away. */
+  #isNew = true;
   #gone: AbortController | undefined;
   #isGone = false;
   #onGone: (() => void) | undefined;
@@ -47,18 +51,40 @@ export class UwsExchange implements Exchange {
   #wake: (() => void) | undefined;
 
   constructor(response: HttpResponse, request: HttpRequest, owner: UwsOwner) {
-    response.onAborted(() => this.#lost());
     this.#response = response;
     this.#owner = owner;
     this.method = request.getCaseSensitiveMethod();
     this.path = request.getUrl();
     this.query = request.getQuery() ?? '';
-    this.remoteAddress = addressText(response.getRemoteAddress());
-    request.forEach((name, value) => void this.#headers.push(name, value));
+    const headers = this.#headers;
+    request.forEach((name, value) => {
+      headers.push(name, value);
+    });
     const length = this.header('content-length');
-    if (length !== undefined || this.header('transfer-encoding') !== undefined) {
+    const coding = this.header('transfer-encoding');
+    const expected = this.header('expect');
+    // Repeated headers come joined by a comma.
+    if (length !== undefined && !/^\d+$/.test(length)) this.fault = 400;
+    else if (coding !== undefined && coding.toLowerCase() !== 'chunked') this.fault = 400;
+    else if (expected !== undefined && expected.toLowerCase() !== '100-continue') this.fault = 417;
+    if (length !== undefined || coding !== undefined) {
       this.#body = new UwsBody(response, length === undefined ? Number.NaN : Number(length));
     }
+  }
+
+  /** The callback of the request returns. Most small requests have been answered by then, and the work on others is not for them. */
+  keep(): boolean {
+    this.#isNew = false;
+    const response = this.#response;
+    if (response === undefined) return false;
+    response.onAborted(() => this.#lost());
+    this.#remoteAddress ??= addressText(response.getRemoteAddress());
+    return true;
+  }
+
+  get remoteAddress(): string {
+    if (this.#response !== undefined) this.#remoteAddress ??= addressText(this.#response.getRemoteAddress());
+    return this.#remoteAddress ?? '';
   }
 
   get isGone(): boolean {
@@ -82,7 +108,8 @@ export class UwsExchange implements Exchange {
     const headers = this.#headers;
     let found: string | undefined;
     for (let i = 0; i < headers.length; i += 2) {
-      if (headers[i] === name) found = found === undefined ? headers[i + 1] : `${found}, ${headers[i + 1]}`;
+      if (headers[i].length === name.length && headers[i] === name)
+        found = found === undefined ? headers[i + 1] : `${found}, ${headers[i + 1]}`;
     }
     return found;
   }
@@ -107,12 +134,9 @@ export class UwsExchange implements Exchange {
       });
       this.#end();
     } else if (body.length <= wholeBytes) {
-      response.cork(() => {
-        response.writeStatus(head.text);
-        // Closing under a client that still sends would reset the connection: that one is only told.
-        if (head.isClosing && isSending) response.writeHeader('connection', 'close');
-        response.end(body, head.isClosing && !isSending);
-      });
+      // Closing under a client that still sends would reset the connection: that one is only told.
+      if (this.#isNew) sendWhole(response, head, body, isSending);
+      else response.cork(() => sendWhole(response, head, body, isSending));
       this.#end();
     } else this.#sendInPieces(response, head, typeof body === 'string' ? Buffer.from(body) : body);
   }
@@ -258,23 +282,43 @@ interface Head {
   readonly text: string | Uint8Array;
 }
 
+function sendWhole(response: HttpResponse, head: Head, body: Uint8Array | string, isSending: boolean): void {
+  response.writeStatus(head.text);
+  if (head.isClosing && isSending) response.writeHeader('connection', 'close');
+  response.end(body, head.isClosing && !isSending);
+}
+
 /** Written by uWebSockets.js itself, or decided by us. */
 const ownHeaders = new Set(['content-length', 'transfer-encoding', 'date', 'connection']);
+
+/** Names that are written as they are (the program's own few, over and over), with their last value: many never have another one. */
+const plain = new Map<string, string>();
 
 /** Throws what `node:http` throws for names and values that cannot be written. */
 function headOf(status: number, headers: Headers, isClosing: boolean): Head {
   let text = `${status} ${STATUS_CODES[status] ?? 'Unknown'}`;
   let closes = isClosing;
-  for (const name of Object.keys(headers)) {
+  let isAscii = true;
+  for (const name in headers) {
     const value = headers[name];
-    validateHeaderName(name);
-    validateHeaderValue(name, value);
-    const key = name.toLowerCase();
-    if (!ownHeaders.has(key)) text += `\r\n${name}: ${value}`;
-    else if (key === 'connection' && value.toLowerCase() === 'close') closes = true;
+    const last = plain.get(name);
+    if (last !== value) {
+      if (/[^\t -~]/.test(value)) {
+        validateHeaderValue(name, value);
+        isAscii = false;
+      }
+      if (last === undefined) {
+        validateHeaderName(name);
+        const key = name.toLowerCase();
+        if (key === 'connection' && value.toLowerCase() === 'close') closes = true;
+        if (ownHeaders.has(key)) continue;
+      }
+      if (isAscii && (last !== undefined || plain.size < 1000)) plain.set(name, value);
+    }
+    text += `\r\n${name}: ${value}`;
   }
   // Strings are written as UTF-8, headers are Latin-1.
-  return { isClosing: closes, text: /[\x80-\xff]/.test(text) ? Buffer.from(text, 'latin1') : text };
+  return { isClosing: closes, text: isAscii ? text : Buffer.from(text, 'latin1') };
 }
 
 /** As `node:http` says it: `127.0.0.1`, `::1`, `::ffff:127.0.0.1`. */

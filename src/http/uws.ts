@@ -110,14 +110,14 @@ export class UwsTransport implements Transport {
     handle: (exchange: Exchange) => void,
   ): void {
     const exchange = new UwsExchange(response, request, this);
-    this.#exchanges.add(exchange);
-    const status = faultOf(exchange);
-    if (status === undefined) handle(exchange);
+    const { fault } = exchange;
+    if (fault === undefined) handle(exchange);
     else {
       // Not at once: bytes behind a request of doubtful length must not be read as another one. While this one waits for its answer, the
       // parser cuts the connection instead.
-      setImmediate(() => exchange.refuse(status, refuse(status)));
+      setImmediate(() => exchange.refuse(fault, refuse(fault)));
     }
+    if (exchange.keep()) this.#exchanges.add(exchange);
   }
 
   #stopListening(): void {
@@ -153,15 +153,6 @@ function open(app: TemplatedApp, host: string, port: number, options: number): L
     if (token !== false) socket = token;
   });
   return socket;
-}
-
-/** What the parser lets through and we do not. */
-function faultOf(exchange: Exchange): number | undefined {
-  // Repeated headers come joined by a comma.
-  if (!/^\d+$/.test(exchange.header('content-length') ?? '0')) return 400;
-  if ((exchange.header('transfer-encoding') ?? 'chunked').toLowerCase() !== 'chunked') return 400;
-  if ((exchange.header('expect') ?? '100-continue').toLowerCase() !== '100-continue') return 417;
-  return undefined;
 }
 
 /** uWebSockets.js only says that it cannot listen; the system says why. */

@@ -11,11 +11,11 @@ import { physicalCores } from '../cores.ts';
 import { ApiError } from '../core/errors.ts';
 import type { Metadata } from '../core/metadata.ts';
 import { createWasmBackend } from '../compute/wasm/backend.ts';
-import type { DeviceKind, KernelsBuild, KvCacheType } from '../engine/messages.ts';
+import { kvCacheTypes, type DeviceKind, type KernelsBuild, type KvCacheType } from '../engine/messages.ts';
 import { ModelError } from '../model/error.ts';
 import { buildModel } from '../model/model.ts';
 import { Probe } from '../model/probe.ts';
-import { bestToken, SamplingError } from '../sampling/sampler.ts';
+import { createSampler, SamplingError } from '../sampling/sampler.ts';
 import { CheckpointError } from '../weights/checkpoint.ts';
 import { openCheckpoint } from '../weights/gguf.ts';
 
@@ -109,9 +109,11 @@ async function continueGreedily(
   ends: readonly unknown[],
 ): Promise<number[]> {
   const tokens: number[] = [];
+  const greedy = { temperature: 0, topP: 1, topK: 0, minP: 0, seed: 0 };
+  const source = createSampler(logits.length).begin({ sampling: greedy, prompt: new Int32Array(), choice: 0 });
   let row = logits;
   while (tokens.length < count) {
-    const token = bestToken(row);
+    const token = source.next(row).id;
     if (ends.includes(token)) break;
     tokens.push(token);
     if (tokens.length < count) [row] = await probe.feed([token], [0]);
@@ -142,7 +144,7 @@ function readRequest(args: readonly string[]): Request {
       kernels: optional(values.kernels, (text) => choice('--kernels', text, ['auto', 'strict', 'rel16', 'vnni'])),
       threads: optional(values.threads, (text) => integer('--threads', text)),
     },
-    kvCache: choice('--kv-cache', values['kv-cache'] ?? 'f16', ['f32', 'f16', 'q8_0']),
+    kvCache: choice('--kv-cache', values['kv-cache'] ?? 'i16', kvCacheTypes),
     contextLength: optional(values.ctx, (text) => integer('--ctx', text)),
   };
 }

@@ -42,7 +42,7 @@ const backends: readonly Contestant[] = [
 /** Largest error of a model without quantised weights that the fixtures' README accepts; the greedy rule uses it. */
 const acceptedError = 1e-3;
 /** The same with keys and values in a narrower type; q8_0 where heads are multiples of 32. */
-const acceptedCacheErrors = { f16: 5e-3, q8_0: 5e-2 } as const;
+const acceptedCacheErrors = { f16: 5e-3, i16: 5e-3, q8_0: 5e-2 } as const;
 
 interface Expected {
   readonly prompt_ids: readonly number[];
@@ -124,7 +124,7 @@ async function compareModel(
   else t.ok(largest <= contestant.tolerance, 'every logit');
 
   if (!isQuantised) {
-    for (const kvCache of ['f16', 'q8_0'] as const) {
+    for (const kvCache of ['f16', 'i16', 'q8_0'] as const) {
       if (kvCache === 'q8_0' && model.kvLayers.some(({ headDim }) => headDim % 32 !== 0)) continue;
       const narrow = await Probe.load(model, contestant.create(), { kvCache, batchTokens: 64 });
       const rows = await narrow.feed(ids, positions);

@@ -6,18 +6,22 @@ import type { Models } from '../generation/models.ts';
 import { chatOperations } from './chat.ts';
 import { completionOperations } from './completions.ts';
 import { modelOperations } from './models.ts';
+import { storedOperations, type ChatStore } from './stored.ts';
 import { systemOperations, type SystemFacts } from './system.ts';
 import { tokenOperations } from './tokens.ts';
 
 export interface OperationParts {
   readonly models: Models;
   readonly generate: Generate;
+  /** What callers ask to be kept. */
+  readonly store: ChatStore;
   readonly system: SystemFacts;
 }
 
-export function createOperations({ models, generate, system }: OperationParts): Operations {
+export function createOperations({ models, generate, store, system }: OperationParts): Operations {
   return {
-    ...chatOperations(generate),
+    ...chatOperations(models, generate, store),
+    ...storedOperations(store, models),
     ...completionOperations(generate),
     ...tokenOperations(models),
     ...modelOperations(models),

@@ -21,6 +21,8 @@ export interface SystemFacts {
 
 export function systemOperations(models: Models, facts: SystemFacts): SystemOperations {
   const { version } = facts;
+  const name = Object.freeze({ name: 'tramontane', version });
+  const document = Object.freeze(facts.document);
   const status = (): ModelState | 'draining' => (facts.isStopping() ? 'draining' : models.default.state);
   const refuseUnlessReady = (now: ModelState | 'draining'): void => {
     if (now !== 'ready') throw new ApiError('unavailable', notReady[now], { code: now, retryAfterSeconds: 1 });
@@ -35,15 +37,11 @@ export function systemOperations(models: Models, facts: SystemFacts): SystemOper
       refuseUnlessReady(status());
       return { status: 'ready' };
     },
-    async getVersion() {
-      return { name: 'tramontane', version };
-    },
+    getVersion: () => name,
     async getMetrics({ query }) {
       return facts.metrics(query.model === undefined ? undefined : models.find(query.model).name);
     },
-    async getOpenApi() {
-      return facts.document;
-    },
+    getOpenApi: () => document,
   };
 }
 

@@ -1,20 +1,20 @@
-// POST /tokenize, /detokenize, /apply-template and .../render: what the model named would read, without asking it anything.
+// POST /tokenize, /detokenize, /apply-template, .../render and .../input_tokens: what the model named would read, without asking it anything.
 
 import type { GenerationRequest } from '../core/generation.ts';
 import type { Context } from '../core/operation.ts';
 import type { Operations } from '../generated/operations.ts';
 import type { RenderedRequest } from '../generated/types.ts';
 import type { Models } from '../generation/models.ts';
-import { renderPrompt, writePrompt } from '../generation/prompt.ts';
+import { countPrompt, renderPrompt, writePrompt } from '../generation/prompt.ts';
 import { detokenize, pieceOf, tokenize } from '../generation/tokens.ts';
-import { chat } from '../protocol/chat/index.ts';
 import { completions } from '../protocol/completions/index.ts';
 import { readConversation, readTokenize } from '../protocol/tokens.ts';
 import { factsOf } from './facts.ts';
+import { readChat } from './read-chat.ts';
 
 type TokenOperations = Pick<
   Operations,
-  'tokenize' | 'detokenize' | 'applyTemplate' | 'renderChatCompletion' | 'renderCompletion'
+  'tokenize' | 'detokenize' | 'applyTemplate' | 'renderChatCompletion' | 'renderCompletion' | 'countChatInputTokens'
 >;
 
 export function tokenOperations(models: Models): TokenOperations {
@@ -43,7 +43,14 @@ export function tokenOperations(models: Models): TokenOperations {
       return { prompt: renderPrompt(readConversation(body), parts) };
     },
     async renderChatCompletion({ body }, context) {
-      return rendered([chat.read(body, factsOf(context, 'chatcmpl-'))], context)[0];
+      return rendered([readChat(body, context, models).request], context)[0];
+    },
+    async countChatInputTokens({ body }, context) {
+      const { request } = readChat(body, context, models);
+      const { name, parts } = models.find(request.model);
+      const count = countPrompt(request, parts);
+      context.note({ model: name, tokensIn: count });
+      return { object: 'response.input_tokens', input_tokens: count };
     },
     async renderCompletion({ body }, context) {
       return rendered(completions.read(body, factsOf(context, 'cmpl-')), context);

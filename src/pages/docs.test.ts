@@ -6,12 +6,103 @@ import { openBrowser, type Tab } from '../testing/chromium.ts';
 import { startServer } from '../testing/server-process.ts';
 import { docsPages } from './docs.ts';
 
+const types: Readonly<Record<string, string>> = {
+  html: 'text/html; charset=utf-8',
+  css: 'text/css; charset=utf-8',
+  js: 'text/javascript; charset=utf-8',
+  svg: 'image/svg+xml',
+};
+
+/** One body, with all that a row can say. */
+const paths = {
+  '/a': {
+    post: {
+      operationId: 'doA',
+      requestBody: {
+        content: {
+          'application/json': {
+            schema: {
+              type: 'object',
+              properties: {
+                size: {
+                  type: ['integer', 'null'],
+                  minimum: 1,
+                  maximum: 9,
+                  default: 3,
+                  description: 'How `big` <it> is.',
+                  'x-support': 'honoured',
+                },
+                'odd"name': { type: 'string', 'x-support': 'echoed' },
+                kind: {
+                  enum: ['a', 'b', null],
+                  default: 'a',
+                  'x-support': 'refused',
+                  'x-accepts': ['b'],
+                  'x-reason': 'No "kinds".',
+                },
+                parts: {
+                  type: 'array',
+                  items: {
+                    'x-tag': 'type',
+                    anyOf: [
+                      {
+                        type: 'object',
+                        properties: { text: { type: 'string', maxLength: 5, 'x-support': 'honoured' } },
+                      },
+                      {
+                        type: 'object',
+                        properties: { type: { const: 'image' } },
+                        'x-support': 'refused',
+                        'x-reason': 'Never.',
+                      },
+                    ],
+                  },
+                  'x-support': 'honoured',
+                },
+              },
+            },
+          },
+        },
+      },
+    },
+  },
+};
+
+void t.test('/docs/fields: a row for each field, nested ones and refused kinds included', async (t) => {
+  const origin = await serveDocs(t);
+  const answer = await fetch(`${origin}/docs/fields`);
+  t.equal(answer.headers.get('content-type'), types['html']);
+  const text = await answer.text();
+  t.notMatch(text, /\{\{|https?:|<style|<script>| on\w+=| style=/, 'nothing inline, nothing of others');
+  const rows = [...text.matchAll(/<tr data-field="([^"]*)" data-support="(\w+)">(.*)<\/tr>/g)];
+  t.same(
+    rows.map(([, name, support]) => [name, support]),
+    [
+      ['size', 'honoured'],
+      ['odd&quot;name', 'echoed'],
+      ['kind', 'refused'],
+      ['parts', 'honoured'],
+      ['parts[].text', 'honoured'],
+      ['parts[] (image)', 'refused'],
+    ],
+  );
+  const words = rows.map(([, , , html]) => html.replaceAll(/<[^>]*>/g, '|').replaceAll(/\|+/g, '|'));
+  t.match(words[0], '|integer from 1 to 9|How |big| &lt;it> is. Default: |3|.|');
+  t.match(words[2], '|a|, |b|No &quot;kinds&quot;. Default: |&quot;a&quot;|. Fine all the same: |&quot;b&quot;|.|');
+  t.match(words[4], '|string of at most 5 characters|');
+  t.match(words[5], 'Never.');
+  for (const [, link] of text.matchAll(/ (?:href|src)="([^"]*)"/g)) {
+    if (!link.endsWith('openapi.json'))
+      t.equal((await fetch(new URL(link, `${origin}/docs/fields`))).status, 200, link);
+  }
+});
+
 /** Just the page: a server without operations. */
 async function serveDocs(t: Test): Promise<string> {
   const server = createServer({
     routes: [],
     operations: {},
-    pages: docsPages({ version: '9.8.7 "<&' }),
+    pages: docsPages({ version: '9.8.7 "<&', document: { paths, components: { schemas: {} } } }),
     transport: new NodeTransport(),
     log: silentLog,
     options: { host: '127.0.0.1', port: 0 },
@@ -20,12 +111,6 @@ async function serveDocs(t: Test): Promise<string> {
   t.teardown(() => server.close());
   return `http://127.0.0.1:${port}`;
 }
-
-const types: Readonly<Record<string, string>> = {
-  css: 'text/css; charset=utf-8',
-  js: 'text/javascript; charset=utf-8',
-  svg: 'image/svg+xml',
-};
 
 void t.test('/docs and /docs/: every part is there, of the right type, and from this server', async (t) => {
   const origin = await serveDocs(t);
@@ -37,8 +122,9 @@ void t.test('/docs and /docs/: every part is there, of the right type, and from 
     t.match(text, '9.8.7 &quot;&lt;&amp;', 'the version, as text');
     t.notMatch(text, /\{\{|https?:|\/\/|<style|<script>| on\w+=| style=/, 'nothing inline, nothing of others');
     const links = [...text.matchAll(/ (?:href|src)="([^"]*)"/g)].map(([, link]) => new URL(link, origin + path));
-    const parts = new Set(links.map(({ href }) => href).filter((href) => !href.endsWith('/openapi.json')));
-    t.ok(links.some(({ href }) => href === `${origin}/openapi.json`));
+    const others = [`${origin}/openapi.json`, `${origin}/docs/fields`];
+    const parts = new Set(links.map(({ href }) => href).filter((href) => !others.includes(href)));
+    for (const other of others) t.ok(links.some(({ href }) => href === other));
     t.equal(parts.size, 5);
     for (const part of parts) {
       const { status, headers } = await fetch(part);

@@ -1,12 +1,16 @@
-// The interactive API page at /docs: Swagger UI from its package, our frame around it. Everything comes from this server; the policy of the
-// page forbids the rest.
+// The interactive API page at /docs: Swagger UI from its package, our frame around it; and the table of fields. Everything comes from this
+// server; the policy of the pages forbids the rest.
 
 import { readFile } from 'node:fs/promises';
 import type { Page } from '../core/page.ts';
+import { escape } from './escape.ts';
+import { fieldsHtml } from './fields.ts';
 
 export interface DocsFacts {
   /** Of the server. */
   readonly version: string;
+  /** The OpenAPI document. */
+  readonly document: Readonly<Record<string, unknown>>;
 }
 
 /** Swagger UI sets styles through the DOM only, and draws its icons from `data:` addresses in its style sheet. */
@@ -29,10 +33,12 @@ const types = {
 } as const;
 
 /** Links are relative, so that the page also works under the path prefix of a proxy; hence one page for each of its two paths. */
-export function docsPages(facts: DocsFacts): Page[] {
+export function docsPages({ version, document }: DocsFacts): Page[] {
+  const index = (folder: string, root: string): Content => html('index.html', { version, folder, root });
   return [
-    { path: '/docs', ...index({ ...facts, folder: 'docs/', root: './' }) },
-    { path: '/docs/', ...index({ ...facts, folder: '', root: '../' }) },
+    { path: '/docs', ...index('docs/', './') },
+    { path: '/docs/', ...index('', '../') },
+    { path: '/docs/fields', ...html('fields.html', { version }, { tables: () => fieldsHtml(document) }) },
     { path: '/docs/page.css', ...file('css', () => own('page.css')) },
     { path: '/docs/page.js', ...file('js', () => own('page.js')) },
     { path: '/docs/icon.svg', ...file('svg', () => own('icon.svg')) },
@@ -55,18 +61,18 @@ function file(type: keyof typeof types, address: () => string): Content {
   return { type: types[type], read: async () => await readFile(new URL(address())) };
 }
 
-/** `{{name}}` in the file is the value of that name. */
-function index(values: Readonly<Record<string, string>>): Content {
+/** `{{name}}` in the file is the text of that name, or the HTML of a part. */
+function html(
+  name: string,
+  texts: Readonly<Record<string, string>>,
+  parts: Readonly<Record<string, () => string>> = {},
+): Content {
   return {
     type: types.html,
     headers: { 'content-security-policy': policy },
     async read() {
-      const text = await readFile(new URL(own('index.html')), 'utf8');
-      return Buffer.from(text.replace(/\{\{(\w+)\}\}/g, (_, name: string) => escape(values[name])));
+      const file = await readFile(new URL(own(name)), 'utf8');
+      return Buffer.from(file.replace(/\{\{(\w+)\}\}/g, (_, key: string) => parts[key]?.() ?? escape(texts[key])));
     },
   };
-}
-
-function escape(text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('"', '&quot;');
 }

@@ -13,6 +13,8 @@ export interface RequestFacts {
   /** In use when the request names none. */
   readonly seed: number;
   readonly traceId?: string | undefined;
+  /** Told of fields that have no effect although they are fine (`min_p`, `messages[].tool_call_id`), so that the caller hears of it. */
+  readonly ignored?: ((param: string) => void) | undefined;
 }
 
 /**

@@ -2,7 +2,7 @@
 
 import t from 'tap';
 import { ApiError } from '../core/errors.ts';
-import type { BlockKind, GenerationEvent } from '../core/generation.ts';
+import type { BlockKind, GenerationEvent, TokenLogprob } from '../core/generation.ts';
 import type * as wire from '../generated/types.ts';
 import { chat } from './chat/index.ts';
 import { completions } from './completions/index.ts';
@@ -17,13 +17,15 @@ async function* emit(events: readonly GenerationEvent[]): AsyncGenerator<Generat
   }
 }
 
-/** A dialect in the hands of the law. */
+/** A dialect in the hands of the law, with one mix of options. */
 interface Subject {
   readonly kinds: readonly BlockKind[];
   /** Whether events may tell the prompt. */
   readonly echoes: boolean;
+  /** Whether tokens have log probabilities. */
+  readonly scores: boolean;
+  readonly wantsUsage: boolean;
   readonly collect: (events: readonly GenerationEvent[]) => Promise<unknown>;
-  /** With usage. */
   readonly pieces: (events: readonly GenerationEvent[]) => AsyncIterable<unknown>;
   /** As a client folds. */
   readonly fold: (pieces: readonly never[]) => unknown;
@@ -32,11 +34,12 @@ interface Subject {
 function subject<Body, Answer, Piece>(
   { collect, stream }: Pick<Dialect<Body, Answer, Piece, unknown>, 'collect' | 'stream'>,
   body: Body,
-  rest: Pick<Subject, 'kinds' | 'echoes' | 'fold'>,
+  { wantsUsage, ...rest }: Pick<Subject, 'kinds' | 'echoes' | 'fold' | 'scores' | 'wantsUsage'>,
 ): Subject {
-  const streamed = { ...body, stream: true, stream_options: { include_usage: true } };
+  const streamed = { ...body, stream: true, ...(wantsUsage && { stream_options: { include_usage: true } }) };
   return {
     ...rest,
+    wantsUsage,
     collect: (events) => collect(emit(events), body, facts),
     pieces: (events) => stream(emit(events), streamed, facts),
   };
@@ -49,15 +52,22 @@ async function listOf(pieces: AsyncIterable<unknown>): Promise<never[]> {
 }
 
 const metadata = { a: 'b' };
+const booleans = [false, true];
 
-const subjects: Readonly<Record<string, Subject>> = {
-  chat: subject(
-    chat,
-    { messages: 'Hi', metadata },
-    { kinds: ['text', 'text', 'reasoning'], echoes: false, fold: foldChat },
+const subjects: Readonly<Record<string, Subject>> = Object.fromEntries(
+  booleans.flatMap((wantsUsage) =>
+    booleans.flatMap((scores) => {
+      const mix = `${wantsUsage ? 'with' : 'without'} usage, ${scores ? 'with' : 'without'} log probabilities`;
+      const options = { wantsUsage, scores };
+      const ofChat = { ...options, kinds: ['text', 'text', 'reasoning'], echoes: false, fold: foldChat } as const;
+      const ofTexts = { ...options, kinds: ['text'], echoes: true, fold: foldTexts } as const;
+      return [
+        [`chat ${mix}`, subject(chat, { messages: 'Hi', metadata, logprobs: scores }, ofChat)],
+        [`completions ${mix}`, subject(completions, { prompt: 'Hi', logprobs: scores ? 2 : null }, ofTexts)],
+      ] as const;
+    }),
   ),
-  completions: subject(completions, { prompt: 'Hi' }, { kinds: ['text'], echoes: true, fold: foldTexts }),
-};
+);
 
 /** Texts appended by index, the last of everything else. */
 function foldChat(chunks: readonly wire.ChatCompletionChunk[]): unknown {
@@ -71,33 +81,71 @@ function foldChat(chunks: readonly wire.ChatCompletionChunk[]): unknown {
         message[key] = typeof old === 'string' && typeof value === 'string' && key !== 'role' ? old + value : value;
       }
       choice['finish_reason'] = finish_reason;
-      choice['logprobs'] = logprobs;
+      choice['logprobs'] = joined(choice['logprobs'], logprobs);
     }
   }
-  const { usage, object: _, ...rest } = chunks[chunks.length - 1];
-  return { ...rest, object: 'chat.completion', choices, usage, metadata };
+  const { object: _, ...rest } = chunks[chunks.length - 1];
+  return { ...rest, object: 'chat.completion', choices, metadata };
 }
 
 function foldTexts(chunks: readonly wire.CompletionChunk[]): unknown {
-  const choices: { text: string }[] = [];
+  const choices: { text: string; logprobs: unknown }[] = [];
   for (const { choices: pieces } of chunks)
-    for (const piece of pieces)
-      choices[piece.index] = { ...piece, text: (choices[piece.index]?.text ?? '') + piece.text };
+    for (const piece of pieces) {
+      const { text, logprobs } = choices[piece.index] ?? { text: '', logprobs: undefined };
+      choices[piece.index] = { ...piece, text: text + piece.text, logprobs: joined(logprobs, piece.logprobs) };
+    }
   return { ...chunks[chunks.length - 1], choices };
 }
 
+/** Lists one after the other, by name; null adds nothing. */
+function joined(before: unknown, piece: object | null): unknown {
+  if (piece === null || typeof before !== 'object' || before === null) return piece ?? before ?? null;
+  const lists = Object.entries(piece).map(([key, value]: [string, unknown]) => {
+    const old: unknown = Reflect.get(before, key);
+    return [key, Array.isArray(old) && Array.isArray(value) ? [...(old as unknown[]), ...(value as unknown[])] : value];
+  });
+  return Object.fromEntries(lists);
+}
+
+/** A token with its alternatives; the first of a prompt has nothing before it. */
+function scored(text: string, isFirst = false): TokenLogprob {
+  const bytes = Buffer.from(text);
+  const other = { id: 9, text: '\ufffd', bytes: Uint8Array.of(0xe2, 0x82), logprob: -Infinity };
+  const self = { id: 1, text, bytes, logprob: isFirst ? undefined : -0.5 };
+  return { ...self, top: isFirst ? [] : [{ ...self, logprob: -0.5 }, other] };
+}
+
 /** A random but lawful sequence: blocks per choice in order, choices interleaved. */
-function sequence(random: (below: number) => number, { kinds, echoes }: Subject): GenerationEvent[] {
-  const usage = { promptTokens: random(50), completionTokens: 0, cachedTokens: random(5) };
+function sequence(random: (below: number) => number, { kinds, echoes, scores }: Subject): GenerationEvent[] {
+  const usage = {
+    promptTokens: 10 + random(50),
+    completionTokens: 0,
+    cachedTokens: random(5),
+    reasoningTokens: random(2),
+  };
+  const logprobsOf = (texts: readonly string[], isPrompt = false): object =>
+    scores ? { logprobs: texts.map((text, at) => scored(text, isPrompt && at === 0)) } : {};
   const count = 1 + random(3);
   const queues = Array.from({ length: count }, (_, choice) => {
     const events: GenerationEvent[] = [];
-    if (echoes && random(2) === 0) events.push({ type: 'prompt', choice, text: ['', 'Say '][random(2)] });
+    if (echoes && random(2) === 0) {
+      const text = ['', 'Say '][random(2)];
+      events.push({ type: 'prompt', choice, text, ...logprobsOf(text === '' ? [] : ['Sa', 'y '], true) });
+    }
     for (let block = 0; block < random(4); block++) {
       const kind = kinds[random(kinds.length)];
       events.push({ type: 'block_start', choice, block, kind });
-      for (let i = random(4); i > 0; i--)
-        events.push({ type: 'delta', choice, block, text: ['a', 'ß', '😀 ', '\n'][random(4)] });
+      for (let i = random(4); i > 0; i--) {
+        const text = ['a', 'ß', '😀 ', '\n', ''][random(5)];
+        events.push({
+          type: 'delta',
+          choice,
+          block,
+          text,
+          ...logprobsOf(Array.from({ length: random(3) }, () => text)),
+        });
+      }
       events.push({ type: 'block_end', choice, block });
     }
     return [
@@ -105,12 +153,18 @@ function sequence(random: (below: number) => number, { kinds, echoes }: Subject)
       { type: 'finished', choice, reason: random(2) === 0 ? 'stop' : 'length', usage } satisfies GenerationEvent,
     ];
   });
-  const events: GenerationEvent[] = [{ type: 'started', model: 'm', fingerprint: 'fp_1', seed: 1, usage }];
+  const truncatedTokens = random(3);
+  const events: GenerationEvent[] = [
+    { type: 'started', model: 'm', fingerprint: 'fp_1', seed: 1, usage, truncatedTokens },
+  ];
+  const timings = { queueMs: random(3), promptMs: random(50), generationMs: random(500) };
+  let open = count;
   while (queues.some((queue) => queue.length > 0)) {
     const event = queues[random(count)].shift();
     if (event === undefined) continue;
     usage.completionTokens++;
-    events.push(event.type === 'finished' ? { ...event, usage: { ...usage } } : event);
+    const last = event.type === 'finished' && --open === 0 && random(4) > 0 ? { timings } : {};
+    events.push(event.type === 'finished' ? { ...event, usage: { ...usage }, ...last } : event);
   }
   return events;
 }
@@ -130,6 +184,8 @@ for (const [name, subject] of Object.entries(subjects)) {
       const events = sequence(random, subject);
       const whole: unknown = JSON.parse(JSON.stringify(await subject.collect(events)));
       const folded = subject.fold(await listOf(subject.pieces(events)));
+      // What was not asked for is not in a stream.
+      if (!subject.wantsUsage) Reflect.deleteProperty(whole as object, 'usage');
       if (JSON.stringify(sorted(folded)) !== JSON.stringify(sorted(whole))) {
         t.same(folded, whole);
         return;
@@ -201,10 +257,15 @@ void t.test('chat: the object', async (t) => {
         finish_reason: 'length',
       },
     ],
-    usage: { prompt_tokens: 3, completion_tokens: 2, total_tokens: 5, prompt_tokens_details: { cached_tokens: 1 } },
+    usage: {
+      prompt_tokens: 3,
+      completion_tokens: 2,
+      total_tokens: 5,
+      prompt_tokens_details: { cached_tokens: 1 },
+      completion_tokens_details: { reasoning_tokens: 0 },
+    },
     system_fingerprint: 'fp_1',
     service_tier: 'default',
-    metadata: undefined,
   });
 });
 
@@ -250,6 +311,7 @@ void t.test('completions: the object, and its chunks', async (t) => {
     completion_tokens: 2,
     total_tokens: 5,
     prompt_tokens_details: { cached_tokens: 1 },
+    completion_tokens_details: { reasoning_tokens: 0 },
   };
   t.same(await completions.collect(emit(echoed), { prompt: 'Say ' }, facts), {
     ...head,
@@ -265,4 +327,80 @@ void t.test('completions: the object, and its chunks', async (t) => {
     })),
     'an empty one at once, the end for itself, no usage unless asked for',
   );
+});
+
+/** "€!" in three tokens, the first two being halves of a character, and one that is not shown. */
+const halves: readonly TokenLogprob[] = [
+  { id: 1, text: '\ufffd', bytes: Uint8Array.of(0xe2, 0x82), logprob: -1, top: [] },
+  { id: 2, text: '\ufffd', bytes: Uint8Array.of(0xac), logprob: -2, top: [] },
+  {
+    id: 3,
+    text: '!',
+    bytes: Uint8Array.of(0x21),
+    logprob: -3,
+    top: [{ id: 4, text: 'a', bytes: Uint8Array.of(0x61), logprob: -0.1 }],
+  },
+  { id: 5, text: '<|end|>', bytes: Uint8Array.of(), logprob: -Infinity, top: [] },
+];
+
+function telling(choiceLogprobs: readonly TokenLogprob[]): readonly GenerationEvent[] {
+  return [
+    answer[0],
+    answer[1],
+    { type: 'delta', choice: 0, block: 0, text: '€!', logprobs: choiceLogprobs },
+    { type: 'block_end', choice: 0, block: 0 },
+    { ...answer[5], timings: { queueMs: 1.23456, promptMs: 20, generationMs: 0 } } as GenerationEvent,
+  ];
+}
+
+void t.test('log probabilities: of chat one object for each token, whose bytes join to the text', async (t) => {
+  const { choices, timings } = await chat.collect(emit(telling(halves)), { messages: 'Hi', logprobs: true }, facts);
+  const content = choices[0].logprobs?.content ?? [];
+  t.same(Buffer.from(content.flatMap(({ bytes }) => bytes)).toString(), choices[0].message.content);
+  t.same(content[2], {
+    token: '!',
+    bytes: [0x21],
+    logprob: -3,
+    top_logprobs: [{ token: 'a', bytes: [0x61], logprob: -0.1 }],
+  });
+  t.same(content[3], { token: '<|end|>', bytes: [], logprob: -9999, top_logprobs: [] });
+  t.same(timings, {
+    queue_ms: 1.235,
+    cache_n: 1,
+    prompt_n: 2,
+    prompt_ms: 20,
+    prompt_per_token_ms: 10,
+    prompt_per_second: 100,
+    predicted_n: 2,
+    predicted_ms: 0,
+  });
+  const chunks = await listOf(chat.stream(emit(telling(halves)), { ...body, logprobs: true }, facts));
+  t.match(chunks[0], { choices: [{ logprobs: { content: [], refusal: null } }] });
+  t.match(chunks.at(-1), { choices: [{ finish_reason: 'length', logprobs: null }], timings: { prompt_n: 2 } });
+});
+
+void t.test('log probabilities: of texts four lists', async (t) => {
+  const first: TokenLogprob = { id: 1, text: 'Sa', bytes: Buffer.from('Sa'), logprob: undefined, top: [] };
+  const second: TokenLogprob = {
+    ...halves[2],
+    text: 'y ',
+    bytes: Buffer.from('y '),
+    top: [{ ...halves[2], logprob: -0.2 }],
+  };
+  const [started, ...rest] = telling(halves);
+  const echoed: GenerationEvent = { type: 'prompt', choice: 0, text: 'Say ', logprobs: [first, second] };
+  const { choices } = await completions.collect(emit([started, echoed, ...rest]), { prompt: '', logprobs: 1 }, facts);
+  t.same(choices[0].logprobs, {
+    tokens: ['Sa', 'y ', 'bytes:\\xe2\\x82', 'bytes:\\xac', '!', '<|end|>'],
+    token_logprobs: [null, -3, -1, -2, -3, -9999],
+    top_logprobs: [
+      null,
+      { '!': -0.2, 'y ': -3 },
+      { 'bytes:\\xe2\\x82': -1 },
+      { 'bytes:\\xac': -2 },
+      { a: -0.1, '!': -3 },
+      { '<|end|>': -9999 },
+    ],
+    text_offset: [0, 2, 4, 4, 5, 6],
+  });
 });

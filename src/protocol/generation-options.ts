@@ -2,29 +2,79 @@
 // valid (generated validator) and ask for nothing that is refused (field plan).
 
 import { ApiError } from '../core/errors.ts';
-import type { SamplingParams } from '../core/sampling.ts';
+import { dryDefaults, type DryRequest, type SamplingRequest, type TokenBias } from '../core/sampling.ts';
 import type * as wire from '../generated/types.ts';
+import type { RequestFacts } from './dialect.ts';
+
+type Given<Value> = Value | null | undefined;
 
 export interface SamplingFields {
-  readonly temperature?: number | null | undefined;
-  readonly top_p?: number | null | undefined;
-  readonly top_k?: number | null | undefined;
-  readonly min_p?: number | null | undefined;
-  readonly seed?: number | null | undefined;
+  readonly temperature?: Given<number>;
+  readonly top_p?: Given<number>;
+  readonly top_k?: Given<number>;
+  readonly min_p?: Given<number>;
+  readonly seed?: Given<number>;
+  readonly presence_penalty?: Given<number>;
+  readonly frequency_penalty?: Given<number>;
+  readonly repetition_penalty?: Given<number>;
+  readonly dry_multiplier?: Given<number>;
+  readonly dry_base?: Given<number>;
+  readonly dry_allowed_length?: Given<number>;
+  readonly dry_sequence_breakers?: Given<readonly string[]>;
+  readonly logit_bias?: Given<Readonly<Record<string, number>>>;
 }
 
-/** `seed`: in use when the body names none. */
-export function readSampling(body: SamplingFields, seed: number): SamplingParams {
-  const minP = body.min_p ?? 0;
+/** What the body leaves out is left to the model's own defaults, the seed aside. */
+export function readSampling(body: SamplingFields, { seed, ignored }: RequestFacts): SamplingRequest {
+  const { temperature, top_p: topP, top_k: topK } = body;
   return {
-    temperature: body.temperature ?? 1,
-    topP: body.top_p ?? 1,
-    // 0, -1 and null all mean no limit.
-    topK: Math.max(0, body.top_k ?? 0),
-    // The field is documented to have no effect outside of 0..1.
-    minP: minP >= 0 && minP <= 1 ? minP : 0,
+    temperature: temperature ?? undefined,
+    topP: topP ?? undefined,
+    // 0 and -1 both mean no limit.
+    topK: (topK ?? undefined) === undefined ? undefined : Math.max(0, Number(topK)),
+    minP: readMinP(body.min_p ?? undefined, ignored),
     seed: body.seed ?? seed,
+    logitBias: readBias(body.logit_bias ?? {}),
+    dry: readDry(body),
+    frequencyPenalty: body.frequency_penalty ?? undefined,
+    presencePenalty: body.presence_penalty ?? undefined,
+    repetitionPenalty: body.repetition_penalty ?? undefined,
   };
+}
+
+/** The field is documented to have no effect outside of 0..1. */
+function readMinP(minP: number | undefined, ignored: RequestFacts['ignored']): number | undefined {
+  if (minP === undefined || (minP >= 0 && minP <= 1)) return minP;
+  ignored?.('min_p');
+  return 0;
+}
+
+function readDry(body: SamplingFields): DryRequest | undefined {
+  const multiplier = body.dry_multiplier ?? 0;
+  if (multiplier === 0) return undefined;
+  return {
+    multiplier,
+    base: body.dry_base ?? dryDefaults.base,
+    allowedLength: body.dry_allowed_length ?? dryDefaults.allowedLength,
+    sequenceBreakers: body.dry_sequence_breakers ?? dryDefaults.sequenceBreakers,
+  };
+}
+
+/** `{"50256": -100}`: the ids are keys, hence text. Which of them a model has is for generation to say. */
+function readBias(map: Readonly<Record<string, number>>): readonly TokenBias[] | undefined {
+  const biases = Object.entries(map).map(([key, bias]) => {
+    if (/^(0|[1-9]\d{0,9})$/.test(key)) return { id: Number(key), bias };
+    const shown = JSON.stringify(key.slice(0, 40));
+    throw new ApiError(
+      'invalid_request',
+      `${shown} is not a token id: the keys of logit_bias are integers of at least 0.`,
+      {
+        code: 'invalid_value',
+        param: 'logit_bias',
+      },
+    );
+  });
+  return biases.length === 0 ? undefined : biases;
 }
 
 export function readStop(stop: wire.StopOption | null | undefined): readonly string[] {
@@ -32,8 +82,8 @@ export function readStop(stop: wire.StopOption | null | undefined): readonly str
 }
 
 export interface LimitFields {
-  readonly max_tokens?: number | null | undefined;
-  readonly max_completion_tokens?: number | null | undefined;
+  readonly max_tokens?: Given<number>;
+  readonly max_completion_tokens?: Given<number>;
 }
 
 /** The two spellings of the token limit; different values are refused. */
@@ -50,8 +100,8 @@ export function readLimit(body: LimitFields): number | undefined {
 }
 
 export interface DeliveryFields {
-  readonly stream?: boolean | null | undefined;
-  readonly stream_options?: wire.StreamOptions | null | undefined;
+  readonly stream?: Given<boolean>;
+  readonly stream_options?: Given<wire.StreamOptions>;
 }
 
 export function checkDelivery(body: DeliveryFields): void {

@@ -2,15 +2,26 @@
 // thought, and a failure is thrown. One reading of the events serves object and stream, so that they cannot tell different stories.
 
 import { fromFailure, invariant } from '../core/errors.ts';
-import type { FinishReason, GenerationEvent, Usage } from '../core/generation.ts';
-import type * as wire from '../generated/types.ts';
+import type { FinishReason, GenerationEvent, Timings, TokenLogprob, Usage } from '../core/generation.ts';
 
 export type Started = Extract<GenerationEvent, { type: 'started' }>;
 
 export type Step =
   | { readonly type: 'started'; readonly event: Started }
-  | { readonly type: 'prompt' | 'text' | 'reasoning'; readonly choice: number; readonly text: string }
-  | { readonly type: 'finished'; readonly choice: number; readonly reason: FinishReason; readonly usage: Usage };
+  | {
+      readonly type: 'prompt' | 'text' | 'reasoning';
+      readonly choice: number;
+      readonly text: string;
+      readonly logprobs?: readonly TokenLogprob[] | undefined;
+    }
+  | {
+      readonly type: 'finished';
+      readonly choice: number;
+      readonly reason: FinishReason;
+      readonly usage: Usage;
+      /** With the last choice. */
+      readonly timings?: Timings | undefined;
+    };
 
 export async function* steps(events: AsyncIterable<GenerationEvent>): AsyncGenerator<Step, void, void> {
   /** Kind of the open block, by choice. */
@@ -31,28 +42,21 @@ export async function* steps(events: AsyncIterable<GenerationEvent>): AsyncGener
       case 'delta': {
         const type = open.get(event.choice);
         invariant(type !== undefined, 'text belongs to an open block');
-        yield { type, choice: event.choice, text: event.text };
+        yield { type, choice: event.choice, text: event.text, logprobs: event.logprobs };
         break;
       }
       case 'block_end':
         open.delete(event.choice);
         break;
-      case 'finished':
-        yield { type: 'finished', choice: event.choice, reason: event.reason, usage: event.usage };
+      case 'finished': {
+        const { choice, reason, usage, timings } = event;
+        yield { type: 'finished', choice, reason, usage, timings };
         break;
+      }
       case 'failed':
         throw fromFailure(event.error);
       default:
         throw event satisfies never;
     }
   }
-}
-
-export function writeUsage({ promptTokens, completionTokens, cachedTokens }: Usage): wire.CompletionUsage {
-  return {
-    prompt_tokens: promptTokens,
-    completion_tokens: completionTokens,
-    total_tokens: promptTokens + completionTokens,
-    prompt_tokens_details: { cached_tokens: cachedTokens },
-  };
 }

@@ -1,55 +1,145 @@
-// Logits -> token. A pure function of the logits, the parameters and one random number: the same wherever and whenever it runs.
+// Logits -> token, in the documented order: bias, DRY, frequency, presence, repetition; temperature, top_k, top_p, min_p; draw. A function of
+// the logits, the parameters, the text so far and one random number: the same wherever and whenever it runs.
 
 import type { SamplingParams } from '../core/sampling.ts';
+import { groupSize, LogitSpace } from './kernels.ts';
+import { TextPenalties } from './penalties.ts';
 import { uniform } from './random.ts';
-import type { Candidates } from './truncation.ts';
-import { sumOf, truncate } from './truncation.ts';
+import { scoreRow, type RowScores, type TokenScore } from './scores.ts';
+import { truncate, truncates, type Truncation } from './truncation.ts';
+
+export type { TokenScore } from './scores.ts';
 
 /** The logits name no distribution: this request fails, its neighbours do not. */
 export class SamplingError extends Error {
   override readonly name = 'SamplingError';
 }
 
-/**
- * The token of a sequence's step `index` (tokens generated before it), with the draw that belongs to seed, index and choice (which of
- * several continuations of one prompt; choice 0 of any number of them is the only choice of one).
- *
- * @throws SamplingError
- */
-export function sampleAt(logits: Float32Array, params: SamplingParams, index: number, choice = 0): number {
-  return sample(logits, params, uniform(params.seed, index, choice));
+export interface Sampled {
+  readonly id: number;
+  /** Where scores were asked for. */
+  readonly score?: TokenScore | undefined;
 }
 
-/** `random` in [0, 1). -Infinity marks tokens that are not allowed. @throws SamplingError for NaN, Infinity or no token at all. */
-export function sample(logits: Float32Array, params: Omit<SamplingParams, 'seed'>, random: number): number {
-  const best = bestToken(logits);
-  if (params.temperature === 0 || params.topK === 1) return best;
-  return draw(truncate(logits, logits[best], params), random);
+/** One continuation of a prompt, on its way. */
+export interface TokenSource {
+  /** The token after those pushed so far; changes nothing. @throws SamplingError for NaN, Infinity or no token at all. */
+  next(logits: Float32Array): Sampled;
+  /** Its next token is this one. */
+  push(id: number): void;
 }
 
-/** The largest logit, the lowest id among equals. @throws SamplingError */
-export function bestToken(logits: Float32Array): number {
-  let [best, largest] = [-1, -Infinity];
-  for (let id = 0; id < logits.length; id++) {
-    const logit = logits[id];
-    if (logit > largest) [best, largest] = [id, logit];
-    else if (Number.isNaN(logit)) throw new SamplingError(`The logit of token ${id} is not a number.`);
+export interface SourceOptions {
+  readonly sampling: SamplingParams;
+  /** Log probabilities, with so many alternatives; `undefined`: none. */
+  readonly logprobs?: number | undefined;
+  readonly prompt: Int32Array;
+  /** Which of several continuations of one prompt; choice 0 of any number of them is the only choice of one. */
+  readonly choice: number;
+}
+
+/** What the engine asks of a sampler. Logits are [vocabulary]; -Infinity marks tokens that are not allowed. */
+export interface Sampler {
+  begin(options: SourceOptions): TokenSource;
+  /** What the model says of a token that it did not choose. @throws SamplingError */
+  score(logits: Float32Array, id: number, top: number): TokenScore;
+}
+
+/** Its memory is for one row at a time, as are its calls. */
+export function createSampler(vocabularySize: number): Sampler {
+  const space = new LogitSpace(vocabularySize);
+  return {
+    begin: (options) => new Source(space, options),
+    score: (logits, id, top) => {
+      load(space, logits);
+      return scoreOf(scoreRow(space, top), logits[id]);
+    },
+  };
+}
+
+class Source implements TokenSource {
+  readonly #space: LogitSpace;
+  readonly #options: SourceOptions;
+  readonly #penalties: TextPenalties;
+  #generated = 0;
+
+  constructor(space: LogitSpace, options: SourceOptions) {
+    this.#space = space;
+    this.#options = options;
+    this.#penalties = new TextPenalties(options.sampling, options.prompt);
   }
-  if (best === -1) throw new SamplingError('No token is allowed: every logit is -Infinity.');
-  if (largest === Infinity) throw new SamplingError(`The logit of token ${best} is infinite.`);
-  return best;
+
+  next(logits: Float32Array): Sampled {
+    const { sampling, logprobs, choice } = this.#options;
+    const { row } = this.#space;
+    load(this.#space, logits);
+    const scores = logprobs === undefined ? undefined : scoreRow(this.#space, logprobs);
+    if (this.#penalties.isNeeded) {
+      this.#penalties.apply(row.values);
+      row.scan();
+      check(row.largest);
+    }
+    const isGreedy = sampling.temperature === 0 || sampling.topK === 1;
+    const id = isGreedy
+      ? row.indexOfLargest
+      : draw(this.#space, sampling, uniform(sampling.seed, this.#generated, choice));
+    return scores === undefined ? { id } : { id, score: scoreOf(scores, logits[id]) };
+  }
+
+  push(id: number): void {
+    this.#generated++;
+    this.#penalties.push(id);
+  }
+}
+
+function scoreOf({ logprobOf, topIds, topLogprobs }: RowScores, logit: number): TokenScore {
+  return { logprob: logprobOf(logit), topIds, topLogprobs };
+}
+
+function load({ row }: LogitSpace, logits: Float32Array): void {
+  row.load(logits);
+  row.scan();
+  check(row.largest);
+}
+
+function check(largest: number): void {
+  if (Number.isFinite(largest)) return;
+  if (largest === -Infinity) throw new SamplingError('No token is allowed: every logit is -Infinity.');
+  throw new SamplingError(Number.isNaN(largest) ? 'A logit is not a number.' : 'A logit is infinite.');
 }
 
 /**
  * Inverts the distribution function over ascending ids: a truncation that removes nothing changes no draw. Weights may underflow
  * to 0; such a token is never drawn, as the strict comparison sees to.
  */
-function draw({ ids, weights }: Candidates, random: number): number {
-  const target = random * sumOf(weights);
+function draw(space: LogitSpace, params: Truncation, random: number): number {
+  const { row } = space;
+  if (truncates(params, row.values.length)) {
+    const { ids, weights } = truncate(space, params);
+    let total = 0;
+    for (let i = 0; i < weights.length; i++) total += weights[i];
+    return ids[place(weights, random * total)];
+  }
+  const { weights, sums, total } = row.weigh(row.largest, params.temperature);
+  let left = random * total;
+  // Rounding may leave more than there is: then it is the last group that has anything.
+  let [group, target] = [0, 0];
+  for (let i = 0; i < sums.length; i++) {
+    if (sums[i] === 0) continue;
+    [group, target] = [i, left];
+    if (left < sums[i]) break;
+    left -= sums[i];
+  }
+  const from = group * groupSize;
+  return from + place(weights.subarray(from, from + groupSize), target);
+}
+
+/** Where the running sum passes the target; the last that has any weight, where rounding keeps it below. */
+function place(weights: Float32Array, target: number): number {
   let [cumulative, last] = [0, -1];
-  for (let i = 0; i < ids.length; i++) {
+  for (let i = 0; i < weights.length; i++) {
     if (weights[i] === 0) continue;
-    last = ids[i];
+    last = i;
     cumulative += weights[i];
     if (cumulative > target) return last;
   }

@@ -2,7 +2,7 @@
 
 import { Engine, type EngineOptions } from '../engine/engine.ts';
 import type { FromEngine } from '../engine/messages.ts';
-import { fakeRunner, fakeSample, poisonId, type FakeRunner } from './fake-model.ts';
+import { fakeRunner, fakeSampler, poisonId, type FakeRunner } from './fake-model.ts';
 
 export interface Outcome {
   readonly tokens: number[];
@@ -19,8 +19,8 @@ export class EngineBench {
   cost: (tokens: number) => number = () => 0;
 
   constructor(changes: Partial<EngineOptions> = {}) {
-    const { maxBatchTokens = 16, maxSequences = 4, kvBlocks = 16 } = changes;
-    this.runner = fakeRunner(kvBlocks, { tokens: maxBatchTokens, sequences: maxSequences });
+    const { maxBatchTokens = 16, maxSequences = 4, kvBlocks = 16, maxOutputs = maxSequences } = changes;
+    this.runner = fakeRunner(kvBlocks, { tokens: maxBatchTokens, sequences: maxSequences, outputs: maxOutputs });
     this.engine = new Engine({
       runner: {
         ...this.runner,
@@ -29,7 +29,7 @@ export class EngineBench {
           return this.runner.forward(batch);
         },
       },
-      sample: fakeSample,
+      sampler: fakeSampler,
       emit: (message) => this.said.push(message),
       contextLength: 256,
       kvBlocks,

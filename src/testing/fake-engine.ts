@@ -6,7 +6,7 @@ import { connect } from 'node:net';
 import { Engine } from '../engine/engine.ts';
 import { runMessageLoop, type LoadEngine } from '../engine/loop.ts';
 import { crashId, fakeContextLength, type FakeEngineScript } from './fake-engine-script.ts';
-import { fakeRunner, fakeSample, fakeVocabularySize } from './fake-model.ts';
+import { fakeRunner, fakeSampler, fakeVocabularySize } from './fake-model.ts';
 
 const load: LoadEngine = async (options, emit) => {
   const script = JSON.parse(readFileSync(options.path, 'utf8')) as FakeEngineScript;
@@ -28,7 +28,7 @@ const load: LoadEngine = async (options, emit) => {
         return script.forward === 'stuck' ? stuck() : runner.forward(batch);
       },
     },
-    sample: fakeSample,
+    sampler: fakeSampler,
     emit,
     contextLength: fakeContextLength,
     kvBlocks,

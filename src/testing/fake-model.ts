@@ -6,7 +6,7 @@ import { invariant } from '../core/errors.ts';
 import type { SamplingParams } from '../core/sampling.ts';
 import type { SubmitOptions } from '../engine/messages.ts';
 import type { ModelRunner } from '../engine/runner.ts';
-import { SamplingError } from '../sampling/sampler.ts';
+import { SamplingError, type Sampler, type TokenScore } from '../sampling/sampler.ts';
 
 export const fakeVocabularySize = 97;
 
@@ -18,7 +18,10 @@ export interface FakeRunner extends ModelRunner {
   readonly batches: readonly Batch[];
 }
 
-export function fakeRunner(kvBlocks: number, limits = { tokens: Infinity, sequences: Infinity }): FakeRunner {
+export function fakeRunner(
+  kvBlocks: number,
+  limits = { tokens: Infinity, sequences: Infinity, outputs: Infinity },
+): FakeRunner {
   // Per position the hash of all ids up to it; NaN once the poison was read.
   const cache = new Float64Array(kvBlocks * blockTokens).fill(-1);
   const batches: Batch[] = [];
@@ -29,6 +32,7 @@ export function fakeRunner(kvBlocks: number, limits = { tokens: Infinity, sequen
     forward: async (batch) => {
       const { ids, positions, sequences, blockTables, outputs } = batch;
       invariant(ids.length <= limits.tokens && blockTables.length <= limits.sequences, 'a batch keeps its limits');
+      invariant(outputs.length <= limits.outputs, 'a batch keeps its limits');
       batches.push(batch);
       const slot = (token: number, position: number): number => {
         const block = blockTables[sequences[token]][Math.floor(position / blockTokens)];
@@ -59,8 +63,51 @@ function blocksOf(cache: Float64Array): KvBlocks {
   };
 }
 
+export const fakeSampler: Sampler = {
+  begin: ({ sampling, choice, logprobs }) => {
+    let index = 0;
+    return {
+      next: (logits) => {
+        const id = fakeSample(logits, sampling, index, choice);
+        return logprobs === undefined ? { id } : { id, score: fakeScore(logits, id, logprobs) };
+      },
+      push: () => {
+        index++;
+      },
+    };
+  },
+  score: fakeScore,
+};
+
+/** Says what it is told to, as soon as `sampler` has an opinion of the logits. */
+export function teacher(answer: readonly number[], sampler: Sampler = fakeSampler): Sampler {
+  return {
+    begin: (options) => {
+      const source = sampler.begin(options);
+      let index = 0;
+      return {
+        next: (logits) => ({ ...source.next(logits), id: answer[index] }),
+        push: (id) => {
+          source.push(id);
+          index++;
+        },
+      };
+    },
+    score: (...args) => sampler.score(...args),
+  };
+}
+
+/** By the book, for any number of logits. */
+export function fakeScore(logits: Float32Array, id: number, top: number): TokenScore {
+  if (logits.some(Number.isNaN)) throw new SamplingError('not a number');
+  const logOfSum = Math.log(logits.reduce((sum, logit) => sum + Math.exp(logit), 0));
+  const topIds = [...logits.keys()].sort((a, b) => logits[b] - logits[a] || a - b).slice(0, top);
+  const logprobOf = (token: number): number => logits[token] - logOfSum;
+  return { logprob: logprobOf(id), topIds, topLogprobs: topIds.map(logprobOf) };
+}
+
 /** Greedy at temperature 0; else shifted by a hash of seed, index and choice: enough to see that the right ones arrive. */
-export function fakeSample(
+function fakeSample(
   logits: Float32Array,
   { temperature, seed }: SamplingParams,
   index: number,

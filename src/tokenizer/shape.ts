@@ -17,7 +17,7 @@ export interface TemplateShape {
   readonly takesCalls: boolean;
   /** How calls of earlier turns are given. */
   readonly toolArguments: 'object' | 'text';
-  /** Whether `enable_thinking` changes the prompt. */
+  /** Whether `enable_thinking`, or `thinking` as some families call it, changes the prompt. */
   readonly switchesThinking: boolean;
   /** Whether the template knows the role `developer`; otherwise such a message is a system message. */
   readonly knowsDeveloper: boolean;
@@ -59,7 +59,9 @@ export function findShape(source: string, probe: Probe): TemplateShape {
   // Printed as Python writes a dict: this template wanted the text.
   const wantsText = asObject === undefined ? asText !== undefined : asObject.includes("'sought'");
 
-  const thinking = [true, false].map((enabled) => probe({ messages: [question], tools, enable_thinking: enabled }));
+  const thinking = [true, false].map((enabled) =>
+    probe({ messages: [question], tools, enable_thinking: enabled, thinking: enabled }),
+  );
   return {
     content,
     takesParts,

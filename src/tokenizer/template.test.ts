@@ -253,3 +253,16 @@ void t.test('a second template serves conversations with tools', async (t) => {
   t.equal(render(template, [message('user', 'x')]), 'plain');
   t.equal(render(template, [message('user', 'x')], { tools: [weather] }), 'weather');
 });
+
+void t.test('variables that a template mentions, its second one included', async (t) => {
+  const template = new ChatTemplate('{{ mood }}{{ messages[0].content }}', { withTools: '{{ depth }}' });
+  t.equal(template.mentions('mood'), true);
+  t.equal(template.mentions('depth'), true);
+  t.equal(template.mentions('weather'), false);
+  t.equal(template.mentions('messages'), false, "not the caller's to set");
+  t.equal(
+    new ChatTemplate('{% if thinking %}<think>{% endif %}{{ messages[0].content }}').shape.switchesThinking,
+    true,
+  );
+  t.equal(new ChatTemplate('{{ messages[0].content }}').shape.switchesThinking, false);
+});

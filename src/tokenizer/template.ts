@@ -65,6 +65,12 @@ export class ChatTemplate {
     return (this.#shape ??= findShape(this.source, (context) => this.#try(context)));
   }
 
+  /** Whether a variable of this name may change the prompt: the template mentions it, and it is the caller's to set. */
+  mentions(name: string): boolean {
+    if (reserved.has(name)) return false;
+    return this.source.includes(name) || this.#withTools?.mentions(name) === true;
+  }
+
   /** The prompt. Throws `ApiError` with the template's own words when it refuses the conversation. */
   render(input: TemplateInput): string {
     if (this.#withTools !== undefined && input.tools.length > 0) return this.#withTools.render(input);

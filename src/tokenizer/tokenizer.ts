@@ -16,6 +16,18 @@ export interface Vocabulary {
   readonly eos: number | undefined;
   /** Every id that ends a turn (eos, eot, eom and the well-known control tokens). */
   readonly endOfGeneration: ReadonlySet<number>;
+  /** Of models that fill gaps. */
+  readonly fillInMiddle?: FillInMiddle | undefined;
+}
+
+/** Tokens around the parts of a text with a gap. */
+export interface FillInMiddle {
+  readonly prefix: number;
+  readonly suffix: number;
+  /** Where the filling begins; a family that has none goes on after the prefix, which comes last there. */
+  readonly middle: number | undefined;
+  /** Ids that end a filling besides those that end a turn. */
+  readonly ends: ReadonlySet<number>;
 }
 
 export interface Tokenizer {

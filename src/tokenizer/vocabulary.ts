@@ -4,8 +4,9 @@
 import { ApiError } from '../core/errors.ts';
 import { encodeUtf8 } from '../core/utf8.ts';
 import { pieceBytes } from './byte-alphabet.ts';
+import { findFillInMiddle } from './fill-in-middle.ts';
 import { type Keys, TokenizerError, maxTokens, missing } from './keys.ts';
-import type { TokenKind, Vocabulary } from './tokenizer.ts';
+import type { FillInMiddle, TokenKind, Vocabulary } from './tokenizer.ts';
 
 export type Spelling = 'byte-level' | 'sentencepiece';
 
@@ -54,6 +55,7 @@ export class FileVocabulary implements Vocabulary {
   readonly eos: number | undefined;
   readonly unknown: number | undefined;
   readonly endOfGeneration: ReadonlySet<number>;
+  readonly fillInMiddle: FillInMiddle | undefined;
   readonly spelling: Spelling;
   readonly scores: readonly number[] | undefined;
   /** Characters of the longest piece. Where encoding drops nothing (BPE), n characters need at least n / longestPiece tokens. */
@@ -95,6 +97,10 @@ export class FileVocabulary implements Vocabulary {
       keys.id('eot_token_id', this.size),
       keys.id('eom_token_id', this.size),
     ]);
+    this.fillInMiddle = findFillInMiddle({
+      named: (key) => keys.id(key, this.size),
+      special: (piece) => this.#special(piece),
+    });
   }
 
   piece(id: number): string {
@@ -154,6 +160,11 @@ export class FileVocabulary implements Vocabulary {
     const messageEnd = this.#ids.get('<|end|>');
     if (messageEnd !== undefined && this.#ids.has('<|return|>') && this.#ids.has('<|call|>')) ends.delete(messageEnd);
     return ends;
+  }
+
+  #special(piece: string): number | undefined {
+    const id = this.#ids.get(piece);
+    return id !== undefined && (this.#kinds[id] === 'control' || this.#kinds[id] === 'user') ? id : undefined;
   }
 
   #check(id: number): void {

@@ -11,10 +11,15 @@ import { quantize } from '../../tensor/quantize.ts';
 export interface CachedLayer {
   /** Values per position: kvHeads * headDim. */
   readonly width: number;
+  readonly headDim: number;
   /** [blocks * 64, kvHeads, headDim] each. */
   readonly k: Float32Array;
   readonly v: Float32Array;
 }
+
+/** Largest integers of an i16 cache, as in assembly/cache-words.ts. */
+const valueLimit = 4095;
+const keyLimit = (headDim: number): number => Math.floor(Math.sqrt((2 ** 31 - 1) / headDim));
 
 /** Whatever its type, it takes f32. */
 export function cacheBytes({ kvLayers, kvBlocks }: Pick<BackendPlan, 'kvLayers' | 'kvBlocks'>): number {
@@ -36,7 +41,12 @@ export class KvCache implements KvBlocks {
       refuseUneven(spec, kvCache);
       const width = spec.kvHeads * spec.headDim;
       const values = kvBlocks * blockTokens * width;
-      this.#layers.set(spec.layer, { width, k: new Float32Array(values), v: new Float32Array(values) });
+      this.#layers.set(spec.layer, {
+        width,
+        headDim: spec.headDim,
+        k: new Float32Array(values),
+        v: new Float32Array(values),
+      });
     }
   }
 
@@ -49,11 +59,14 @@ export class KvCache implements KvBlocks {
   /** k, v: [tokens, kvHeads * headDim] */
   store(layer: number, k: Float32Array, v: Float32Array, { positions, sequences, blockTables }: Batch): void {
     const cached = this.layer(layer);
-    const { width } = cached;
+    const { width, headDim } = cached;
     for (let t = 0; t < positions.length; t++) {
-      const at = this.slot(blockTables[sequences[t]], positions[t]) * width;
-      this.#write(k.subarray(t * width, (t + 1) * width), cached.k.subarray(at, at + width));
-      this.#write(v.subarray(t * width, (t + 1) * width), cached.v.subarray(at, at + width));
+      for (let from = 0; from < width; from += headDim) {
+        const at = this.slot(blockTables[sequences[t]], positions[t]) * width + from;
+        const head = t * width + from;
+        this.#write(k.subarray(head, head + headDim), cached.k.subarray(at, at + headDim), keyLimit(headDim));
+        this.#write(v.subarray(head, head + headDim), cached.v.subarray(at, at + headDim), valueLimit);
+      }
     }
   }
 
@@ -97,8 +110,12 @@ export class KvCache implements KvBlocks {
     }
   }
 
-  #write(row: Float32Array, out: Float32Array): void {
+  #write(row: Float32Array, out: Float32Array, limit: number): void {
     if (this.#type === 'f32') return out.set(row);
+    if (this.#type === 'i16') {
+      const scale = row.reduce((most, value) => Math.max(most, Math.abs(value)), 0) / limit;
+      return out.set(row.map((value) => (scale === 0 ? 0 : Math.round(value / scale) * scale)));
+    }
     const stored = this.#type === 'f16' ? 'F16' : 'Q8_0';
     dequantizeRow(stored, quantize(stored, row), out);
   }

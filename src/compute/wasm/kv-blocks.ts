@@ -2,7 +2,7 @@
 
 import { invariant } from '../../core/errors.ts';
 import { blockTokens, type BackendPlan, type KvBlocks } from '../backend.ts';
-import { cacheBytes, cacheLayout } from './cache.ts';
+import { cacheLayout, cacheTypes } from './cache.ts';
 import type { Layout } from './layout.ts';
 
 /** Keys or values of one layer. */
@@ -33,7 +33,7 @@ export class ArenaBlocks implements KvBlocks {
     for (const { layer, kvHeads, headDim } of kvLayers) {
       const cache = caches.get(layer);
       invariant(cache !== undefined, `layer ${layer} has a cache`);
-      const bytes = cacheBytes(kvCache, blockTokens * kvHeads * headDim);
+      const bytes = blockTokens * kvHeads * cacheTypes[kvCache].rowBytes(headDim);
       for (const start of [cache.keys, cache.values]) {
         parts.push({ arena: arenas[cache.arena], start, bytes, at });
         at += bytes;

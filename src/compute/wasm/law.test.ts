@@ -10,7 +10,7 @@ import { projectRoot } from '../../testing/fixtures.ts';
 import { randoms } from '../../testing/random.ts';
 import { storedCols, storedMatrices, type StoredMatrix } from '../../testing/stored-blocks.ts';
 import { openCheckpoint } from '../../weights/gguf.ts';
-import type { BackendPlan, Batch, Executor } from '../backend.ts';
+import { kvCacheTypes, type BackendPlan, type Batch, type Executor } from '../backend.ts';
 import { Ops } from '../ops.ts';
 import { createWasmBackend, type WasmOptions } from './backend.ts';
 import { builtKernels, whyNot, type KernelBuild } from './builds.ts';
@@ -73,7 +73,7 @@ function same(a: Uint32Array, b: Uint32Array): boolean {
   return a.length === b.length && a.every((bits, i) => bits === b[i]);
 }
 
-for (const kvCache of ['f32', 'f16', 'q8_0'] as const) {
+for (const kvCache of kvCacheTypes) {
   void t.test(`logits with ${kvCache} cache`, async (t) => {
     // Alone, one token at a time, on one thread, in one arena.
     const alone = await load({ threads: 1 }, kvCache);
@@ -133,7 +133,7 @@ void t.test('a long context in splits: threads that share it give the bits of on
   const ids = Array.from({ length: positions }, () => random() % 1000);
   const run = async (threads: number): Promise<Uint32Array[]> => {
     const plan = {
-      ...planOf(long, 'f16'),
+      ...planOf(long, 'i16'),
       kvBlocks: 27,
       limits: { tokens: 128, sequences: 1, outputs: 3, blocksPerSequence: 27 },
     };
@@ -175,12 +175,17 @@ void t.test('a model in several arenas keeps each layer whole', async (t) => {
   await one.close();
 });
 
-void t.test('an f16 cache takes half of the memory, a q8_0 cache 34 bytes where f32 takes 128', async (t) => {
-  const bytes = (kvCache: BackendPlan['kvCache']): number =>
-    planLayout(planOf(model, kvCache), 1, 'strict').memory.kvCacheBytes;
-  t.equal(bytes('f16') / bytes('f32'), 1 / 2);
-  t.equal(bytes('q8_0') / bytes('f32'), 34 / 128);
-});
+void t.test(
+  'an f16 cache takes half of the memory, i16 a scale per head beside, q8_0 34 bytes where f32 takes 128',
+  async (t) => {
+    const bytes = (kvCache: BackendPlan['kvCache']): number =>
+      planLayout(planOf(model, kvCache), 1, 'strict').memory.kvCacheBytes;
+    t.equal(bytes('f16') / bytes('f32'), 1 / 2);
+    t.equal(bytes('q8_0') / bytes('f32'), 34 / 128);
+    const [{ headDim }] = model.kvLayers;
+    t.equal(bytes('i16') / bytes('f32'), (2 * headDim + 4) / (4 * headDim));
+  },
+);
 
 void t.test('what does not fit an arena is refused before anything is read', async (t) => {
   await t.rejects(load({ arenaBytes: 2 ** 20 }, 'f32'), { message: /does not fit one arena/ });

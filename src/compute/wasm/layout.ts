@@ -5,7 +5,7 @@ import { ApiError, invariant } from '../../core/errors.ts';
 import { blockTokens, type BackendPlan, type MemoryPlan, type Op, type WeightId } from '../backend.ts';
 import { ArenaPlan, arenaLimit, maxRecords } from './arena.ts';
 import type { KernelBuild } from './builds.ts';
-import { cacheBytes } from './cache.ts';
+import { cacheTypes } from './cache.ts';
 import { filePanelBytes, matrixFormat, panelBytes, panelCount } from './formats.ts';
 import { recordBytes } from './records.ts';
 import { planScratch, type ScratchPlan } from './scratch.ts';
@@ -85,7 +85,7 @@ export function planLayout(
 
   const keyBytes = new Map(
     plan.kvLayers.map(({ layer, kvHeads, headDim }) => {
-      return [layer, cacheBytes(plan.kvCache, plan.kvBlocks * blockTokens * kvHeads * headDim)];
+      return [layer, plan.kvBlocks * blockTokens * kvHeads * cacheTypes[plan.kvCache].rowBytes(headDim)];
     }),
   );
   const users = vectorUsers(plan);

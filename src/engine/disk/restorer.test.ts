@@ -10,7 +10,7 @@ import t, { type Test } from 'tap';
 import { createWasmBackend } from '../../compute/wasm/backend.ts';
 import { silentLog } from '../../core/log.ts';
 import { buildModel } from '../../model/model.ts';
-import { sampleAt } from '../../sampling/sampler.ts';
+import { createSampler, type Sampler } from '../../sampling/sampler.ts';
 import { EngineBench, promptIds, random } from '../../testing/engine-bench.ts';
 import { expectedTokens, fakeRequest, fakeRunner } from '../../testing/fake-model.ts';
 import { projectRoot } from '../../testing/fixtures.ts';
@@ -315,10 +315,27 @@ void t.test(
 
 const demo = join(projectRoot, 'models', 'demo-3m-Q8_0.gguf');
 
-for (const kvCache of ['f32', 'f16', 'q8_0'] satisfies KvCacheType[]) {
+function hearing(sampler: Sampler, hear: (logits: Uint8Array) => void): Sampler {
+  return {
+    ...sampler,
+    begin: (options) => {
+      const source = sampler.begin(options);
+      return {
+        push: (id) => source.push(id),
+        next: (logits) => {
+          hear(new Uint8Array(logits.buffer, logits.byteOffset, logits.byteLength));
+          return source.next(logits);
+        },
+      };
+    },
+  };
+}
+
+for (const kvCache of ['f32', 'f16', 'q8_0', 'i16'] satisfies KvCacheType[]) {
   void t.test(`real kernels, ${kvCache} cache: the bits of all logits are those of a cold run`, async (t) => {
     const folder = newFolder(t);
     const model = buildModel(await openCheckpoint(demo), { contextLength: 256 });
+    const vocabularySize = model.program.buffers[model.program.logits].cols;
     const plan = planBackend(model, { kvCache, maxSequences: 2, maxBatchTokens: 64 });
     const ids = Int32Array.from({ length: 200 }, (_, i) => 4 + ((i * 37) % 900));
     const request: SubmitOptions = { ...fakeRequest([...ids]), maxTokens: 20 };
@@ -330,11 +347,8 @@ for (const kvCache of ['f32', 'f16', 'q8_0'] satisfies KvCacheType[]) {
       const tokens: number[] = [];
       let cached = 0;
       const engine = new Engine({
-        runner: runModel(executor, model.program.buffers[model.program.logits].cols),
-        sample: (logits, sampling, index, choice) => {
-          bits.push(hash('sha1', new Uint8Array(logits.buffer, logits.byteOffset, logits.byteLength)));
-          return sampleAt(logits, sampling, index, choice);
-        },
+        runner: runModel(executor, vocabularySize),
+        sampler: hearing(createSampler(vocabularySize), (logits) => bits.push(hash('sha1', logits))),
         emit: (message) => {
           if (message.type === 'begun') cached = message.cachedTokens;
           if (message.type === 'tokens') tokens.push(...message.ids);

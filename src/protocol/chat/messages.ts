@@ -2,11 +2,17 @@
 
 import type { ContentPart, Message, ToolCall } from '../../core/message.ts';
 import type * as wire from '../../generated/types.ts';
+import type { RequestFacts } from '../dialect.ts';
 import { unsupported } from '../generation-options.ts';
 
-export function readMessages(messages: wire.Conversation): readonly Message[] {
+/** `ignored` is told of results that answer no call: templates show them without a name, or not at all. */
+export function readMessages(messages: wire.Conversation, ignored?: RequestFacts['ignored']): readonly Message[] {
   if (typeof messages === 'string') return [{ role: 'user', content: [{ type: 'text', text: messages }] }];
-  return messages.map((message, index) => readMessage(message, `messages[${index}]`));
+  const read = messages.map((message, index) => readMessage(message, `messages[${index}]`));
+  const calls = new Set(read.flatMap(({ toolCalls = [] }) => toolCalls.map(({ id }) => id)));
+  if (read.some(({ toolCallId }) => toolCallId !== undefined && !calls.has(toolCallId)))
+    ignored?.('messages[].tool_call_id');
+  return read;
 }
 
 /** What messages of all roles can have. */

@@ -4,8 +4,9 @@
 import type { GenerationRequest } from '../../core/generation.ts';
 import type * as wire from '../../generated/types.ts';
 import type { RequestFacts } from '../dialect.ts';
-import { checkDelivery, readLimit, readSampling, readStop } from '../generation-options.ts';
+import { checkDelivery, conflict, readLimit, readSampling, readStop } from '../generation-options.ts';
 import { readMessages } from './messages.ts';
+import { readVariables } from './variables.ts';
 
 export function read(body: wire.ChatCompletionRequest, facts: RequestFacts): GenerationRequest {
   checkDelivery(body);
@@ -15,17 +16,27 @@ export function read(body: wire.ChatCompletionRequest, facts: RequestFacts): Gen
     tenant: facts.tenant,
     prompt: {
       type: 'chat',
-      messages: readMessages(body.messages),
+      messages: readMessages(body.messages, facts.ignored),
       tools: [],
       toolChoice: { mode: 'none' },
-      template: {},
+      template: readVariables(body),
     },
-    sampling: readSampling(body, facts.seed),
+    sampling: readSampling(body, facts),
     stop: readStop(body.stop),
+    ignoreEos: body.ignore_eos ?? false,
     maxTokens: readLimit(body),
     choices: body.n ?? 1,
-    truncate: false,
+    logprobs: readLogprobs(body),
+    truncate: body.truncate_sequence ?? false,
     output: { type: 'logits' },
     traceId: facts.traceId,
   };
+}
+
+/** How many alternatives; `undefined` is no log probabilities at all. */
+function readLogprobs({ logprobs, top_logprobs: top }: wire.ChatCompletionRequest): number | undefined {
+  if (logprobs === true) return top ?? 0;
+  // None of nothing: that much is true.
+  if ((top ?? 0) === 0) return undefined;
+  throw conflict('top_logprobs', `top_logprobs is ${top}; it needs "logprobs": true.`);
 }

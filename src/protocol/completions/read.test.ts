@@ -10,6 +10,13 @@ function reading(body: Partial<CompletionRequest>): readonly GenerationRequest[]
   return read({ prompt: 'Once', ...body }, facts);
 }
 
+/** Left to the model's own defaults. */
+const undecided = Object.fromEntries(
+  'temperature topP topK minP logitBias dry frequencyPenalty presencePenalty repetitionPenalty'
+    .split(' ')
+    .map((name) => [name, undefined]),
+);
+
 void t.test('a body of a prompt alone: every default', async (t) => {
   t.same(reading({}), [
     {
@@ -17,11 +24,14 @@ void t.test('a body of a prompt alone: every default', async (t) => {
       model: undefined,
       tenant: 'anonymous',
       prompt: { type: 'text', text: 'Once', param: 'prompt' },
-      sampling: { temperature: 1, topP: 1, topK: 0, minP: 0, seed: 99 },
+      sampling: { ...undecided, seed: 99 },
       stop: [],
+      ignoreEos: false,
       maxTokens: 16,
       choices: 1,
+      bestOf: undefined,
       echo: false,
+      logprobs: undefined,
       truncate: false,
       output: { type: 'logits' },
       traceId: undefined,
@@ -31,7 +41,10 @@ void t.test('a body of a prompt alone: every default', async (t) => {
 
 void t.test('null means left out', async (t) => {
   const nulls = Object.fromEntries(
-    'model temperature top_p top_k min_p seed stop max_tokens max_completion_tokens stream stream_options echo'
+    (
+      'model temperature top_p top_k min_p seed stop max_tokens max_completion_tokens stream stream_options echo suffix best_of n logprobs ' +
+      'ignore_eos truncate_sequence presence_penalty frequency_penalty repetition_penalty dry_multiplier logit_bias'
+    )
       .split(' ')
       .map((name) => [name, null]),
   );
@@ -103,4 +116,34 @@ void t.test('limits, echo and what disagrees', async (t) => {
   t.same(first({ stop: 'END' }).stop, ['END']);
   t.throws(() => reading({ max_tokens: 1, max_completion_tokens: 2 }), { name: 'ApiError', param: 'max_tokens' });
   t.throws(() => reading({ stream_options: { include_usage: true } }), { name: 'ApiError', param: 'stream_options' });
+});
+
+void t.test('best_of: chosen from at least n, and not in a stream', async (t) => {
+  const bestOf = (body: Partial<CompletionRequest>): unknown => reading(body)[0].bestOf;
+  t.equal(bestOf({ best_of: 3 }), 3);
+  t.equal(bestOf({ best_of: 3, n: 2 }), 3);
+  for (const body of [
+    { best_of: 2, n: 2 },
+    { best_of: 0, n: 2 },
+    { best_of: 1 },
+    { best_of: 1, stream: true },
+    { n: 2 },
+  ])
+    t.equal(bestOf(body), undefined, JSON.stringify(body));
+  t.throws(() => bestOf({ best_of: 1, n: 2 }), { name: 'ApiError', param: 'best_of' });
+  t.throws(() => bestOf({ best_of: 2, stream: true }), { name: 'ApiError', param: 'best_of' });
+});
+
+void t.test('logprobs and suffix', async (t) => {
+  t.equal(reading({ logprobs: 0 })[0].logprobs, 0);
+  t.equal(reading({ logprobs: 5 })[0].logprobs, 5);
+  t.same(
+    reading({ prompt: ['a', 'b'], suffix: 'z' }).map(({ prompt }) => prompt),
+    [
+      { type: 'text', text: 'a', param: 'prompt[0]', suffix: 'z' },
+      { type: 'text', text: 'b', param: 'prompt[1]', suffix: 'z' },
+    ],
+  );
+  t.same(reading({ prompt: [1], suffix: 'z' })[0].prompt, { type: 'tokens', ids: [1], param: 'prompt', suffix: 'z' });
+  t.notOk('suffix' in reading({ suffix: '' })[0].prompt);
 });

@@ -6,32 +6,57 @@ import type { GenerationRequest, TextPrompt, TokenPrompt } from '../../core/gene
 import { seedOfPrompt } from '../../core/sampling.ts';
 import type * as wire from '../../generated/types.ts';
 import type { RequestFacts } from '../dialect.ts';
-import { checkDelivery, readLimit, readSampling, readStop } from '../generation-options.ts';
+import { checkDelivery, conflict, readLimit, readSampling, readStop } from '../generation-options.ts';
 
 /** As many as a request may have choices. Each takes a place in the queue of the engine. */
 const maxPrompts = 128;
 
 export function read(body: wire.CompletionRequest, facts: RequestFacts): readonly GenerationRequest[] {
   checkDelivery(body);
-  const sampling = readSampling(body, facts.seed);
+  const sampling = readSampling(body, facts);
   const shared = {
     model: body.model ?? undefined,
     tenant: facts.tenant,
     stop: readStop(body.stop),
+    ignoreEos: body.ignore_eos ?? false,
     // The published default, small as it is: clients of this endpoint reckon with it.
     maxTokens: readLimit(body) ?? 16,
     choices: body.n ?? 1,
+    bestOf: readBestOf(body),
     echo: body.echo ?? false,
-    truncate: false,
+    logprobs: body.logprobs ?? undefined,
+    truncate: body.truncate_sequence ?? false,
     output: { type: 'logits' },
     traceId: facts.traceId,
   } as const;
+  // An empty one asks for what everybody gets who sends none.
+  const gap = (body.suffix ?? '') === '' ? {} : { suffix: body.suffix ?? undefined };
   return readPrompts(body.prompt).map((prompt, index) => ({
     ...shared,
     id: index === 0 ? facts.id : `${facts.id}-${index}`,
-    prompt,
+    prompt: { ...prompt, ...gap },
     sampling: { ...sampling, seed: seedOfPrompt(sampling.seed, index) },
   }));
+}
+
+/** `undefined` where nothing is to be chosen from. */
+function readBestOf({ best_of: bestOf, n, stream }: wire.CompletionRequest): number | undefined {
+  const choices = n ?? 1;
+  // 0 is among the published values, without a meaning of its own.
+  if ((bestOf ?? 0) === 0 || bestOf === choices) return undefined;
+  if (Number(bestOf) < choices) {
+    throw conflict(
+      'best_of',
+      `best_of is ${bestOf} and n is ${choices}; the answers are chosen from best_of, so it is at least n.`,
+    );
+  }
+  if (stream === true) {
+    throw conflict(
+      'best_of',
+      'best_of cannot be streamed: which continuations are the best is known at the end. Send "stream": false.',
+    );
+  }
+  return bestOf ?? undefined;
 }
 
 type WirePrompt = wire.CompletionRequest['prompt'];
