@@ -112,7 +112,10 @@ export class Scheduler {
     const prompts = this.#running.filter(
       (each) => !isDecoding.has(each) && !each.isRestoring && each.hasAllBlocks && each.pending > 0,
     );
-    for (const sequence of prompts) sequence.catchUp(this.#store);
+    for (const sequence of prompts) {
+      sequence.catchUp(this.#store);
+      sequence.copyPart(this.#store);
+    }
     const reading = shareOut(prompts, budget);
     if (reading.length === 0) this.#speculate([...isDecoding], room);
     return [...decoding, ...reading];

@@ -6,6 +6,7 @@ import type { BlockPool } from './block-pool.ts';
 import type { SubmitOptions } from './messages.ts';
 import type { TokenSource } from '../sampling/sampler.ts';
 import type { PrefixCache, PrefixKeys } from './prefix-cache.ts';
+import type { BlockContent, CommonPart } from './siblings.ts';
 
 /** `waiting`: holds no blocks. `running`: has a place in the batch. `done`: finished, failed or cancelled; nothing more is said of it. */
 export type SequenceStatus = 'waiting' | 'running' | 'done';
@@ -69,6 +70,8 @@ export class Sequence {
   #isFresh = true;
   #cachedTokens: number | undefined;
   #filledTokens = 0;
+  /** Number of the block for which a part of another was sought last. */
+  #partSoughtIn = -1;
   #life = 0;
 
   constructor(id: string, options: SubmitOptions, start: SequenceStart, choice = 0) {
@@ -166,9 +169,9 @@ export class Sequence {
 
   /** Prompt tokens that the prefix cache would answer now. */
   cachedNow({ cache, lower }: KvStore): number {
-    let index = this.#computed / blockTokens + this.#find(cache).length;
+    let index = this.#fullBlocks + this.#find(cache).length;
     while (index < this.reusableBlocks && lower?.has(this.keyOf(index)) === true) index++;
-    return index * blockTokens;
+    return index * blockTokens + (this.#findPart(index, cache)?.count ?? 0);
   }
 
   /** Blocks that another sequence may have computed. The last known id is always computed: its logits are what is wanted. */
@@ -201,10 +204,22 @@ export class Sequence {
   catchUp({ pool, cache }: KvStore): void {
     if (!this.#isFresh) return;
     for (const block of this.#find(cache)) {
+      const index = this.#fullBlocks;
       pool.share(block);
-      this.#replace(this.#computed / blockTokens, block, pool);
-      this.#computed += blockTokens;
+      this.#replace(index, block, pool);
+      this.#computed = (index + 1) * blockTokens;
     }
+  }
+
+  /** Before its first pass, when there are no whole blocks left to take over: copies what is common with a block that goes on otherwise. */
+  copyPart({ cache, blocks }: KvStore): void {
+    const index = this.#fullBlocks;
+    if (!this.#isFresh || this.#partSoughtIn === index) return;
+    this.#partSoughtIn = index;
+    const part = this.#findPart(index, cache);
+    if (part === undefined) return;
+    blocks.copy(part.block, this.#blocks[index]);
+    this.#computed = index * blockTokens + part.count;
   }
 
   /** It takes part in a pass now. `true` the first time. */
@@ -238,13 +253,13 @@ export class Sequence {
   commit(count: number, { pool, cache }: KvStore): void {
     invariant(count > 0 && count <= this.pending, 'only pending ids are committed');
     invariant(this.#computed + count <= this.#blockCount * blockTokens, 'committed positions have blocks');
-    const before = Math.floor(this.#computed / blockTokens);
+    const before = this.#fullBlocks;
     this.#computed += count;
     this.#isFresh = false;
     if (cache === undefined) return;
-    for (let index = before; index < Math.floor(this.#computed / blockTokens); index++) {
+    for (let index = before; index < this.#fullBlocks; index++) {
       const own = this.#blocks[index];
-      const kept = cache.keep(this.start.keys.at(index, this.known), own);
+      const kept = cache.keep(this.keyOf(index), own, this.#contentOf(index));
       if (kept === own) continue;
       // Somebody computed the same beside us: one copy is enough.
       pool.share(kept);
@@ -313,15 +328,36 @@ export class Sequence {
     this.rollback(0, pool);
     this.#isFresh = true;
     this.isRestoring = false;
+    this.#partSoughtIn = -1;
     this.#life++;
     if (this.#cachedTokens === undefined) this.#filledTokens = 0;
+  }
+
+  /** Those of which every position is computed. */
+  get #fullBlocks(): number {
+    return Math.floor(this.#computed / blockTokens);
+  }
+
+  /** `undefined`: it has media in it, which are more than their ids. */
+  #contentOf(index: number): BlockContent | undefined {
+    if (this.options.input.spans.length > 0) return undefined;
+    const ids = this.known.subarray(index * blockTokens, (index + 1) * blockTokens);
+    return { parent: this.start.keys.before(index, this.known), ids };
+  }
+
+  /** A block of the cache that has the first ids of this block. */
+  #findPart(index: number, cache: PrefixCache | undefined): CommonPart | undefined {
+    if (this.options.input.spans.length > 0) return undefined;
+    const from = index * blockTokens;
+    const ids = this.known.subarray(from, Math.min(from + blockTokens, this.#length - 1));
+    return cache?.findPart(this.start.keys.before(index, this.known), ids);
   }
 
   /** Blocks of the cache that continue what is computed. */
   #find(cache: PrefixCache | undefined): number[] {
     const found: number[] = [];
     if (cache === undefined) return found;
-    for (let index = this.#computed / blockTokens; index < this.reusableBlocks; index++) {
+    for (let index = this.#fullBlocks; index < this.reusableBlocks; index++) {
       const block = cache.find(this.keyOf(index));
       if (block === undefined) break;
       found.push(block);
