@@ -7,6 +7,7 @@ import { benchHttp } from './http.ts';
 import { benchKernels } from './kernels.ts';
 import { benchProfile } from './profile.ts';
 import { benchScrape } from './scrape/scrape.ts';
+import { benchSampling } from './sampling.ts';
 import { benchServe } from './serve/serve.ts';
 import { benchSpeculation } from './speculation/speculation.ts';
 import { benchStart } from './start/start.ts';
@@ -57,6 +58,11 @@ const commands: Record<string, Command> = {
     usage: 'scrape [--streams 8] [--rate 20] [--gen 128] [--seconds 3] [--rounds 3] [--json] [-- OPTIONS OF serve]',
     what: 'what reading /metrics so often costs our own server under load, and how soon it is answered',
     run: benchScrape,
+  },
+  sampling: {
+    usage: 'sampling [--vocabulary 151936] [--text 2000] [--rounds 20]',
+    what: 'microseconds of CPU time to choose a token, by parameters, for a typical and for a flat row of logits',
+    run: benchSampling,
   },
   serve: {
     usage:

@@ -29,8 +29,8 @@ export interface SequenceInput {
   readonly positions?: Int32Array | undefined;
 }
 
-export { kvCacheTypes, type KvCacheType } from '../compute/backend.ts';
 export type { TokenScore };
+export { kvCacheTypes, type KvCacheType } from '../compute/backend.ts';
 export type { LayerState } from '../model/network.ts';
 
 export type DeviceKind = 'wasm' | 'reference';
