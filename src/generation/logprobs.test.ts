@@ -135,7 +135,7 @@ void t.test('tokens of reasoning are counted, tokens without text are told at th
     let block = -1;
     return {
       push: (text) =>
-        [...text].flatMap((letter): FormatEvent[] => {
+        Array.from(text).flatMap((letter): FormatEvent[] => {
           if (letter === 'a') return [{ type: 'block_start', block: ++block, kind: 'reasoning' }];
           if (letter === 'b')
             return [
