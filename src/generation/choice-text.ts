@@ -7,6 +7,7 @@ import { Detokenizer } from '../tokenizer/detokenizer.ts';
 import type { Vocabulary } from '../tokenizer/tokenizer.ts';
 import type { FormatEvent, FormatParser } from './formats/format.ts';
 import { plain } from './formats/plain.ts';
+import { CommonSubsequence } from './prediction.ts';
 import type { ModelParts } from './models.ts';
 import { StopMatcher } from './stop.ts';
 import { TokenTrail } from './token-trail.ts';
@@ -32,8 +33,17 @@ export class ChoiceText {
   #untold: TokenLogprob[] = [];
   #open: { readonly block: number; readonly kind: BlockKind } | undefined;
 
-  constructor(choice: number, { prompt, stop, logprobs }: GenerationRequest, { tokenizer, format }: ModelParts) {
+  readonly #predicted: CommonSubsequence | undefined;
+
+  /** `prediction`: ids that are counted where they come true. */
+  constructor(
+    choice: number,
+    { prompt, stop, logprobs }: GenerationRequest,
+    { tokenizer, format }: ModelParts,
+    prediction?: Int32Array,
+  ) {
     this.choice = choice;
+    this.#predicted = prediction === undefined ? undefined : new CommonSubsequence(prediction);
     const { vocabulary } = tokenizer;
     // Raw text is continued as it stands: its spaces belong to it, and structure is what a template asks for.
     const continues = prompt.type === 'tokens' || (prompt.type === 'text' && prompt.text !== '');
@@ -49,12 +59,18 @@ export class ChoiceText {
     return this.#sum.count === 0 ? -Infinity : this.#sum.logprob / this.#sum.count;
   }
 
+  /** Tokens of the prediction that it has, in their order. */
+  get predictedTokens(): number {
+    return this.#predicted?.length ?? 0;
+  }
+
   push(ids: readonly number[], scores: readonly TokenScore[] = []): GenerationEvent[] {
     let ready = '';
     let count = 0;
     for (const id of ids) {
       const score = scores[count++];
       this.score(score);
+      this.#predicted?.push(id);
       const stop = this.#stopTokens.get(id);
       if (stop !== undefined) {
         ready += this.#rest();
