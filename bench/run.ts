@@ -44,7 +44,9 @@ const commands: Record<string, Command> = {
     run: benchHttp,
   },
   kernels: {
-    usage: 'kernels [--kernels BUILD] [--rows 1024] [--cols 3072] [--tokens 64] [--seconds 1]',
+    usage:
+      'kernels [--kernels BUILD] [--types Q8_0,Q4_K] [--rows 1024] [--cols 3072] [--tokens 64] [--batches 2,3,4,8,16] [--memory MIB] ' +
+      '[--seconds 0.2]',
     what: 'GB/s and GMAC/s of each matrix kernel and build on one thread, by benchmark.js',
     run: benchKernels,
   },
