@@ -6,7 +6,9 @@ import { benchEngine } from './engine.ts';
 import { benchHttp } from './http.ts';
 import { benchKernels } from './kernels.ts';
 import { benchProfile } from './profile.ts';
+import { benchSampling } from './sampling.ts';
 import { benchServe } from './serve/serve.ts';
+import { benchSpeculation } from './speculation/speculation.ts';
 import { benchSynth } from './synth/synth.ts';
 
 interface Command {
@@ -49,12 +51,24 @@ const commands: Record<string, Command> = {
     what: 'where the time of a prefill chunk and of a decode step goes: share, GB/s and GMAC/s of each operation, waiting',
     run: benchProfile,
   },
+  sampling: {
+    usage: 'sampling [--vocabulary 151936] [--text 2000] [--rounds 20]',
+    what: 'microseconds of CPU time to choose a token, by parameters, for a typical and for a flat row of logits',
+    run: benchSampling,
+  },
   serve: {
     usage:
       'serve --base-url URL[,URL] --model NAME[,NAME] [--concurrency 1,2,4,8,16] [--prompt 128] [--gen 64] [--requests N] ' +
       '[--shared-prefix 0] [--api-key KEY] [--temperature 0] [--seed N] [--timeout 300] [--json]',
     what: 'time to first token, time between tokens and throughput of any server that speaks the OpenAI API, by number of users',
     run: benchServe,
+  },
+  speculation: {
+    usage:
+      'speculation --model PATH [--threads N] [--prompt 512] [--gen 256] [--users 1] [--rounds 5] [--kv-cache f32|f16|q8_0] ' +
+      '[--kernels auto] [--engine-runtime auto|system|bundled|PATH] [--json]',
+    what: 'tokens per second with --speculation auto over those with off, on a given edit of code and on random text',
+    run: benchSpeculation,
   },
   synth: {
     usage: 'synth SHAPE RECIPE OUT',

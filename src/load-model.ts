@@ -10,6 +10,7 @@ import type { LoadedModel } from './engine/messages.ts';
 import type { EngineRuntime, Runtimes } from './engine/runtime.ts';
 import { plain } from './generation/formats/plain.ts';
 import type { ModelParts } from './generation/models.ts';
+import { readSamplingDefaults } from './generation/sampling-defaults.ts';
 import { architectureOf } from './model/architectures/index.ts';
 import { exitCodes, StartError } from './start-error.ts';
 import { createTokenizer } from './tokenizer/gguf.ts';
@@ -98,8 +99,9 @@ async function start(
     );
   }
   const longestToken = longestOf(tokenizer.vocabulary);
+  const samplingDefaults = readSamplingDefaults(checkpoint.metadata);
   return {
-    parts: { engine, tokenizer, template, format: plain, contextLength, fingerprint, longestToken },
+    parts: { engine, tokenizer, template, format: plain, contextLength, fingerprint, samplingDefaults, longestToken },
     info,
     runtime: taken(runtime, info),
   };

@@ -11,13 +11,16 @@ export interface AdmissionLimits {
 
 /** Why this cannot be run, or `undefined`. */
 export function refuse(options: SubmitOptions, limits: AdmissionLimits): Failure | undefined {
-  return refuseUnsupported(options) ?? refusePrompt(options.input.ids, limits) ?? refuseNumbers(options, limits);
+  return (
+    refuseUnsupported(options) ??
+    refusePrompt(options.input.ids, limits) ??
+    refuseStrangers('prediction', options.prediction, limits) ??
+    refuseNumbers(options, limits)
+  );
 }
 
 function refuseUnsupported(options: SubmitOptions): Failure | undefined {
-  const { input, constraint, adapter, output, promptLogprobs = false } = options;
-  if (promptLogprobs)
-    return unsupported('Log probabilities of a prompt are not supported by this engine yet; leave them out.');
+  const { input, constraint, adapter, output } = options;
   if (input.spans.length > 0)
     return unsupported('Images, audio and other media are not supported by this engine; send text.');
   if (input.positions !== undefined)
@@ -31,8 +34,9 @@ function refuseUnsupported(options: SubmitOptions): Failure | undefined {
   return undefined;
 }
 
-function refusePrompt(ids: Int32Array, { contextLength, vocabularySize }: AdmissionLimits): Failure | undefined {
+function refusePrompt(ids: Int32Array, limits: AdmissionLimits): Failure | undefined {
   if (ids.length === 0) return invalid('The prompt is empty; at least one token is needed.', 'empty_prompt');
+  const { contextLength } = limits;
   if (ids.length >= contextLength) {
     return {
       ...invalid(
@@ -43,13 +47,20 @@ function refusePrompt(ids: Int32Array, { contextLength, vocabularySize }: Admiss
       param: 'messages',
     };
   }
-  const stranger = ids.find((id) => id < 0 || id >= vocabularySize);
-  if (stranger !== undefined)
-    return invalid(
-      `The prompt holds the token id ${stranger}; ids of this model are 0 to ${vocabularySize - 1}.`,
-      'invalid_token',
-    );
-  return undefined;
+  return refuseStrangers('prompt', ids, limits);
+}
+
+function refuseStrangers(
+  what: 'prompt' | 'prediction',
+  ids: Int32Array | undefined,
+  { vocabularySize }: AdmissionLimits,
+): Failure | undefined {
+  const stranger = ids?.find((id) => id < 0 || id >= vocabularySize);
+  if (stranger === undefined) return undefined;
+  return invalid(
+    `The ${what} holds the token id ${stranger}; ids of this model are 0 to ${vocabularySize - 1}.`,
+    'invalid_token',
+  );
 }
 
 function refuseNumbers(options: SubmitOptions, { vocabularySize, maxSequences }: AdmissionLimits): Failure | undefined {

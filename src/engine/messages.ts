@@ -29,8 +29,8 @@ export interface SequenceInput {
   readonly positions?: Int32Array | undefined;
 }
 
-export type { TokenScore };
 export { kvCacheTypes, type KvCacheType } from '../compute/backend.ts';
+export type { TokenScore };
 export type { LayerState } from '../model/network.ts';
 
 export type DeviceKind = 'wasm' | 'reference';
@@ -70,6 +70,8 @@ export interface SubmitOptions {
   readonly maxTokens: number;
   /** Ids that end the sequence; they are not delivered. */
   readonly stopIds: readonly number[];
+  /** What the answer probably says: it may come faster then, and is the same. At most a context of it is of use. */
+  readonly prediction?: Int32Array | undefined;
   /** Scores of the tokens: log probabilities, and those of so many alternatives each, 0..20; `undefined`: none. */
   readonly logprobs?: number | undefined;
   /** Also those of the prompt. Then nothing is taken from the prefix cache. */

@@ -54,6 +54,8 @@ export class Sequence {
   #guesses = 0;
   #computed = 0;
   #blockCount = 0;
+  /** Index of the first id of the prompt whose score is still owed. */
+  #scored: number;
   /** Whether all that is computed comes from the prefix cache. */
   #isFresh = true;
   #cachedTokens: number | undefined;
@@ -68,6 +70,7 @@ export class Sequence {
     this.choice = choice;
     this.promptTokens = ids.length;
     this.unforked = choice === 0 ? (options.choices ?? 1) - 1 : 0;
+    this.#scored = choice === 0 && options.promptLogprobs === true ? 1 : ids.length;
     this.#ids = new Int32Array(limit);
     this.#ids.set(ids);
     this.#length = ids.length;
@@ -110,6 +113,22 @@ export class Sequence {
   /** Whether no further id may be appended. */
   get isFull(): boolean {
     return this.room === 0;
+  }
+
+  /** Whether the logits of positions within its prompt are wanted. */
+  get owesScores(): boolean {
+    return this.#scored < this.promptTokens;
+  }
+
+  /** Which ids of the prompt get their scores when the next `count` are computed: the position before an id says what the model made of it. */
+  scoring(count: number): { readonly at: number; readonly count: number } {
+    const at = Math.max(this.#scored, this.#computed + 1);
+    return { at, count: Math.max(0, Math.min(this.promptTokens, this.#computed + count + 1) - at) };
+  }
+
+  /** Those have been told. */
+  told(count: number): void {
+    this.#scored += count;
   }
 
   /** Places in the batch that it takes, or will. */
@@ -270,7 +289,7 @@ export class Sequence {
   /** Blocks of the cache that continue what is computed. The last known id is always computed: its logits are what is wanted. */
   #find(cache: PrefixCache | undefined): number[] {
     const found: number[] = [];
-    if (cache === undefined) return found;
+    if (cache === undefined || this.owesScores) return found;
     const usable = Math.floor((this.#length - 1) / blockTokens);
     for (let index = this.#computed / blockTokens; index < usable; index++) {
       const block = cache.find(this.start.keys.at(index, this.known));

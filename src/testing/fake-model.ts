@@ -66,6 +66,24 @@ export const fakeSampler: Sampler = {
   score: fakeScore,
 };
 
+/** Says what it is told to, as soon as `sampler` has an opinion of the logits. */
+export function teacher(answer: readonly number[], sampler: Sampler = fakeSampler): Sampler {
+  return {
+    begin: (options) => {
+      const source = sampler.begin(options);
+      let index = 0;
+      return {
+        next: (logits) => ({ ...source.next(logits), id: answer[index] }),
+        push: (id) => {
+          source.push(id);
+          index++;
+        },
+      };
+    },
+    score: (...args) => sampler.score(...args),
+  };
+}
+
 /** By the book, for any number of logits. */
 export function fakeScore(logits: Float32Array, id: number, top: number): TokenScore {
   if (logits.some(Number.isNaN)) throw new SamplingError('not a number');
@@ -100,6 +118,15 @@ export function expectedTokens(options: SubmitOptions, contextLength: number, ch
     hash = mix(hash, token);
   }
   return tokens;
+}
+
+/** What each id of the prompt but the first is to score, with `top` alternatives. */
+export function expectedScores({ input }: SubmitOptions, top: number): TokenScore[] {
+  let hash = start;
+  return Array.from(input.ids.subarray(1), (id, i) => {
+    hash = mix(hash, input.ids[i]);
+    return fakeScore(logitsOf(hash), id, top);
+  });
 }
 
 export function fakeRequest(ids: readonly number[], changes: Partial<SubmitOptions> = {}): SubmitOptions {

@@ -17,6 +17,9 @@ const resumeWithin = 16;
 /** Ids that may differ before the last source is given up. */
 const mostDiffering = 8;
 
+/** What a caller says comes next is taken to be as good as a copy of so many ids. */
+const agreedOfPrediction = 6;
+
 /** Copies from here on: `at` is the index of the next id. */
 interface Source extends Likeness {
   readonly at: number;
@@ -31,18 +34,23 @@ export class Drafter {
   /** Where copying failed last, and how many ids ago. */
   #lost: { readonly at: number; readonly ago: number } | undefined;
 
-  /** Ids read so far. */
-  get length(): number {
-    return this.#length;
-  }
+  /** What is copied from and does not belong to the sequence: ids of a prediction. */
+  readonly #predicted: number;
 
-  /** Text to copy from that nothing is guessed of: a prompt. */
-  read(ids: Int32Array): void {
-    this.#append(ids);
-    this.#lost = undefined;
+  /** A sequence that has a prompt and no answer yet. `prediction`: what the answer will probably be. */
+  constructor(prompt: Int32Array, prediction: Int32Array = new Int32Array()) {
+    this.#predicted = prediction.length;
+    this.#append(prediction);
+    this.#append(prompt);
     this.#extend(this.#length - 1);
     this.#search();
     this.#extend(this.#length);
+    if (prediction.length > 0) this.#source = { at: 0, agreed: agreedOfPrediction, isResumed: true };
+  }
+
+  /** Ids of the sequence that it knows. */
+  get length(): number {
+    return this.#length - this.#predicted;
   }
 
   /** The sequence goes on with these; what would have been guessed is compared. */

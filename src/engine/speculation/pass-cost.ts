@@ -8,8 +8,10 @@ const reliable = 3;
 const usualFor = 96;
 /** Passes after which a size counts as unknown: what once was too slow is tried again. */
 const knownFor = 512;
-/** What a token beyond the largest known size is taken to cost, in parts of one of its tokens: little enough to be tried. */
+/** What a further token is taken to cost while one size alone is known, in parts of one of its tokens: little enough to be tried, ... */
 const untriedShare = 0.3;
+/** ... and beyond the largest of several, in parts of what the tokens up to there have cost. */
+const untriedSlope = 0.8;
 
 interface Size {
   readonly recent: number[];
@@ -48,13 +50,18 @@ export class PassCost {
       if (this.#known(tokens) !== undefined) known.push(tokens);
     }
     const ms = (tokens: number): number => this.#known(tokens)?.ms ?? 0;
+    const largest = known[known.length - 1];
+    const slope =
+      largest === least
+        ? (untriedShare * ms(least)) / least
+        : (untriedSlope * Math.max(0, ms(largest) - ms(least))) / (largest - least);
     const costs: number[] = [];
     for (let tokens = least; tokens <= least + more; tokens++) {
       const below = known.findLast((size) => size <= tokens) ?? least;
       const above = known.find((size) => size >= tokens);
       const cost =
         above === undefined
-          ? ms(below) * (1 + (untriedShare * (tokens - below)) / below)
+          ? ms(below) + slope * (tokens - below)
           : above === below
             ? ms(below)
             : ms(below) + ((ms(above) - ms(below)) * (tokens - below)) / (above - below);

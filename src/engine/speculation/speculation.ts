@@ -51,11 +51,10 @@ export class PromptLookup implements Speculation {
   }
 
   #draft(sequence: Sequence, most: number): Guess[] {
-    const { known, promptTokens, room } = sequence;
+    const { known, promptTokens, room, options } = sequence;
     let drafter = this.#drafters.get(sequence);
     if (drafter === undefined) {
-      drafter = new Drafter();
-      drafter.read(known.subarray(0, promptTokens));
+      drafter = new Drafter(known.subarray(0, promptTokens), options.prediction);
       this.#drafters.set(sequence, drafter);
     }
     drafter.follow(known.subarray(drafter.length));
