@@ -59,7 +59,8 @@ async function* generate(
       usage: { promptTokens: ids.length, completionTokens: 0, cachedTokens: run.cachedTokens },
       ...(dropped > 0 && { truncatedTokens: dropped }),
     };
-    const texts = Array.from({ length: bestOf }, (_, choice) => new ChoiceText(choice, request, parts));
+    const promptEnd = endOf(fitted, parts);
+    const texts = Array.from({ length: bestOf }, (_, choice) => new ChoiceText(choice, request, parts, promptEnd));
     const echo = echoOf({ ...request, prompt }, ids, parts);
     const events = follow(run, { texts, promptTokens: ids.length, echo, now: () => performance.now() });
     yield* bestOf > choices ? ranked(events, texts, choices) : events;
@@ -67,6 +68,13 @@ async function* generate(
     signal.removeEventListener('abort', abort);
     stop.abort();
   }
+}
+
+/** Enough to see what a template opened for the model. */
+const endTokens = 16;
+
+function endOf({ ids, prompt }: Fitted, { tokenizer }: ModelParts): string {
+  return prompt.type === 'chat' ? tokenizer.decode(ids.subarray(-endTokens), { special: true }) : '';
 }
 
 function fit(request: GenerationRequest, parts: ModelParts): Fitted {
