@@ -29,6 +29,8 @@ export interface EngineOptions {
   readonly maxWaiting: number;
   /** Whether blocks are remembered for later prompts; the salt names what decides their bits besides the text. `undefined`: they are not. */
   readonly prefixCache?: { readonly salt: string } | undefined;
+  /** As `LoadOptions.stampsTokens`. */
+  readonly stampsTokens?: boolean | undefined;
   /** Milliseconds, monotonic. */
   readonly now?: () => number;
   /** Decides how long prompts may make a pass; left out: by the clock. */
@@ -233,6 +235,7 @@ export class Engine {
     const { id, choice, options } = sequence;
     const timing = choice === 0 && sequence.generated === 1 ? this.#timing(sequence) : undefined;
     if (options.stopIds.includes(token)) return this.#finish(sequence, 'stop_id', { timing, score });
+    const sampledAt = this.#options.stampsTokens === true ? process.hrtime.bigint() : undefined;
     this.#options.emit({
       type: 'tokens',
       id,
@@ -240,6 +243,7 @@ export class Engine {
       ids: [token],
       ...(score !== undefined && { scores: [score] }),
       ...(timing !== undefined && { timing }),
+      ...(sampledAt !== undefined && { sampledAt }),
     });
     if (sequence.isFull) this.#finish(sequence, 'length');
   }

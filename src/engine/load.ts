@@ -49,6 +49,7 @@ export const loadEngine: LoadEngine = async (options, emit) => {
     maxBatchTokens,
     maxOutputs: plan.limits.outputs,
     maxWaiting,
+    stampsTokens: options.stampsTokens,
     prefixCache: canRemember(model, options) ? { salt: kvCache } : undefined,
     speculation: canSpeculate(model, options) ? new PromptLookup() : undefined,
   });

@@ -7,9 +7,15 @@ import { Detokenizer } from '../tokenizer/detokenizer.ts';
 import type { Vocabulary } from '../tokenizer/tokenizer.ts';
 import type { FormatEvent, FormatParser } from './formats/format.ts';
 import { plain } from './formats/plain.ts';
+import { CommonSubsequence } from './prediction.ts';
 import type { ModelParts } from './models.ts';
 import { StopMatcher } from './stop.ts';
 import { TokenTrail } from './token-trail.ts';
+
+export interface ChoiceFacts {
+  readonly prediction?: Int32Array | undefined;
+  readonly promptEnd?: string | undefined;
+}
 
 export class ChoiceText {
   readonly choice: number;
@@ -26,27 +32,34 @@ export class ChoiceText {
   /** Stop strings that are control tokens, which have no text. */
   readonly #stopTokens: ReadonlyMap<number, string>;
   readonly #parser: FormatParser;
+  /** Whether the format leaves a part of the text out. */
+  readonly #hides: boolean;
   /** `undefined`: nobody asked for log probabilities. */
   readonly #trail: TokenTrail | undefined;
   /** Log probabilities whose text is delivered, but of which no event has spoken. */
   #untold: TokenLogprob[] = [];
   #open: { readonly block: number; readonly kind: BlockKind } | undefined;
 
-  /** `promptEnd`: as a format's parser takes it. */
+  readonly #predicted: CommonSubsequence | undefined;
+
+  /** `prediction`: ids that are counted where they come true. `promptEnd`: as a format's parser takes it. */
   constructor(
     choice: number,
     { prompt, stop, logprobs }: GenerationRequest,
     { tokenizer, format }: ModelParts,
-    promptEnd = '',
+    { prediction, promptEnd = '' }: ChoiceFacts = {},
   ) {
     this.choice = choice;
+    this.#predicted = prediction === undefined ? undefined : new CommonSubsequence(prediction);
     const { vocabulary } = tokenizer;
     // Raw text is continued as it stands: its spaces belong to it, and structure is what a template asks for.
     const continues = prompt.type === 'tokens' || (prompt.type === 'text' && prompt.text !== '');
     this.#detokenizer = new Detokenizer(tokenizer, { continues });
     this.#stops = new StopMatcher(stop);
     this.#stopTokens = new Map(stop.flatMap((text) => controlToken(text, vocabulary)));
-    this.#parser = (prompt.type === 'chat' ? format : plain).parser(promptEnd);
+    const written = prompt.type === 'chat' ? format : plain;
+    this.#hides = written !== plain;
+    this.#parser = written.parser(promptEnd);
     this.#trail = logprobs === undefined ? undefined : new TokenTrail(vocabulary);
   }
 
@@ -55,12 +68,18 @@ export class ChoiceText {
     return this.#sum.count === 0 ? -Infinity : this.#sum.logprob / this.#sum.count;
   }
 
+  /** Tokens of the prediction that it has, in their order. */
+  get predictedTokens(): number {
+    return this.#predicted?.length ?? 0;
+  }
+
   push(ids: readonly number[], scores: readonly TokenScore[] = []): GenerationEvent[] {
     let ready = '';
     let count = 0;
     for (const id of ids) {
       const score = scores[count++];
       this.score(score);
+      this.#predicted?.push(id);
       const stop = this.#stopTokens.get(id);
       if (stop !== undefined) {
         ready += this.#rest();
@@ -114,7 +133,7 @@ export class ChoiceText {
     const { choice } = this;
     const told: GenerationEvent[] = [];
     // Of the texts that are still to come in this round.
-    let bytesAhead = events.reduce((sum, event) => sum + bytesOf(event), 0);
+    let bytesAhead = this.#hides ? events.reduce((sum, event) => sum + bytesOf(event), 0) : 0;
     for (const event of events) {
       if (event.type === 'block_start') this.#open = event;
       if (event.type === 'block_end') {
@@ -124,7 +143,7 @@ export class ChoiceText {
         this.#open = undefined;
       }
       if (event.type === 'delta') {
-        const bytes = bytesOf(event);
+        const bytes = this.#hides ? bytesOf(event) : 0;
         bytesAhead -= bytes;
         told.push({ ...event, choice, ...this.#logprobs(bytes, bytesAhead) });
       } else told.push({ ...event, choice });

@@ -10,6 +10,8 @@ export interface Followed {
   /** One per choice. */
   readonly texts: readonly ChoiceText[];
   readonly promptTokens: number;
+  /** Of a predicted answer. */
+  readonly predictionTokens?: number | undefined;
   /** What is said of the prompt before anything else. */
   readonly echo: Echo;
   /** Milliseconds, monotonic. */
@@ -26,7 +28,7 @@ export interface Echo {
 /** The events of one accepted run, choices as they come; `failed`, or the last choice's `finished`, is the last. */
 export async function* follow(
   { cachedTokens, events, cancel }: Accepted,
-  { texts, promptTokens, echo, now }: Followed,
+  { texts, promptTokens, predictionTokens, echo, now }: Followed,
 ): AsyncGenerator<GenerationEvent, void, void> {
   const open = new Set(texts);
   const clock = new Clock(now);
@@ -62,7 +64,7 @@ export async function* follow(
         choice: text.choice,
         reason: isCut ? 'length' : 'stop',
         stop: text.stop,
-        usage: usageOf(texts, promptTokens, cachedTokens),
+        usage: { ...usageOf(texts, promptTokens, cachedTokens), ...predictionUsage(texts, predictionTokens) },
         ...(open.size === 0 && clock.timings !== undefined && { timings: clock.timings }),
       };
       if (open.size === 0) return;
@@ -79,6 +81,12 @@ function usageOf(texts: readonly ChoiceText[], promptTokens: number, cachedToken
   const completionTokens = texts.reduce((sum, { tokens }) => sum + tokens, 0);
   const reasoningTokens = texts.reduce((sum, text) => sum + text.reasoningTokens, 0);
   return { promptTokens, completionTokens, cachedTokens, ...(reasoningTokens > 0 && { reasoningTokens }) };
+}
+
+function predictionUsage(texts: readonly ChoiceText[], tokens: number | undefined): Partial<Usage> {
+  if (tokens === undefined) return {};
+  const accepted = texts.reduce((sum, { predictedTokens }) => sum + predictedTokens, 0);
+  return { acceptedPredictionTokens: accepted, rejectedPredictionTokens: texts.length * tokens - accepted };
 }
 
 class Clock {

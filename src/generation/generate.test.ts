@@ -208,6 +208,29 @@ void t.test(
   },
 );
 
+void t.test(
+  'a prediction goes to the engine; what of it came true is counted up to where the answer ends',
+  async (t) => {
+    const usageOf = async (
+      prediction: string | undefined,
+      changes: Partial<GenerationRequest> = {},
+    ): Promise<unknown> => {
+      const engine = new FakeEngine().says('one ', 'two and four').finishes('stop_id');
+      const events = await all(start(engine, { prediction, ...changes }));
+      const [{ prediction: ids }] = engine.submitted;
+      t.equal(ids === undefined ? undefined : Buffer.from(ids).toString(), prediction);
+      const last = events.at(-1);
+      if (last?.type !== 'finished') throw new Error('it has no end');
+      const { acceptedPredictionTokens, rejectedPredictionTokens } = last.usage;
+      return [acceptedPredictionTokens, rejectedPredictionTokens];
+    };
+    t.same(await usageOf(undefined), [undefined, undefined]);
+    t.same(await usageOf('one two and four'), [16, 0]);
+    t.same(await usageOf('one two, three'), [9, 5], 'in order: "one two", " ", "r"');
+    t.same(await usageOf('one two and four', { stop: [' and'] }), [11, 5]);
+  },
+);
+
 void t.test('choices fail together', async (t) => {
   const engine = new FakeEngine();
   engine.events.push({ type: 'tokens', choice: 1, ids: [97] });

@@ -12,6 +12,7 @@ import { ChoiceText } from './choice-text.ts';
 import { promptLogprobs } from './echo.ts';
 import { follow, type Echo } from './follow.ts';
 import type { ModelParts, Models } from './models.ts';
+import { predictionIds } from './prediction.ts';
 import { placeOf, promptText, writePrompt } from './prompt.ts';
 import { ranked } from './ranking.ts';
 import { resolveSampling } from './sampling.ts';
@@ -37,6 +38,7 @@ async function* generate(
   const { parts } = model;
   refuseUnsupported(request);
   const fitted = fit(request, parts);
+  const prediction = predictionIds(request, parts);
   const { choices, bestOf = choices } = request;
   // Ends with the caller's signal, and also when we need no more: stop strings were found, or nobody reads.
   const stop = new AbortController();
@@ -44,12 +46,8 @@ async function* generate(
   signal.throwIfAborted();
   signal.addEventListener('abort', abort);
   try {
-    const run = await submit(
-      submission(request, fitted, parts, breakersOf(parts.tokenizer)),
-      request,
-      parts,
-      stop.signal,
-    );
+    const options = submission(request, fitted, parts, breakersOf(parts.tokenizer));
+    const run = await submit({ ...options, prediction }, request, parts, stop.signal);
     const { ids, prompt, dropped } = fitted;
     yield {
       type: 'started',
@@ -59,10 +57,16 @@ async function* generate(
       usage: { promptTokens: ids.length, completionTokens: 0, cachedTokens: run.cachedTokens },
       ...(dropped > 0 && { truncatedTokens: dropped }),
     };
-    const promptEnd = endOf(fitted, parts);
-    const texts = Array.from({ length: bestOf }, (_, choice) => new ChoiceText(choice, request, parts, promptEnd));
+    const facts = { prediction, promptEnd: endOf(fitted, parts) };
+    const texts = Array.from({ length: bestOf }, (_, choice) => new ChoiceText(choice, request, parts, facts));
     const echo = echoOf({ ...request, prompt }, ids, parts);
-    const events = follow(run, { texts, promptTokens: ids.length, echo, now: () => performance.now() });
+    const events = follow(run, {
+      texts,
+      promptTokens: ids.length,
+      predictionTokens: prediction?.length,
+      echo,
+      now: () => performance.now(),
+    });
     yield* bestOf > choices ? ranked(events, texts, choices) : events;
   } finally {
     signal.removeEventListener('abort', abort);
