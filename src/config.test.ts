@@ -108,6 +108,14 @@ void t.test('many users at once: places, tokens of a pass, the prefix cache, the
   );
   t.throws(() => config({ args: ['--max-batched-tokens', '31'] }), { message: /31 and --max-seqs 32/ });
   t.throws(() => config({ args: ['--prefix-cache', 'yes'] }), { message: /one of on, off/ });
+  t.match(config({}), { prefixCacheDir: undefined, prefixCacheDirBytes: 2 ** 32 });
+  const folder = ['--prefix-cache-dir', 'kept'];
+  t.match(config({ args: [...folder, '--prefix-cache-dir-limit', '1.5TiB'] }), {
+    prefixCacheDir: 'kept',
+    prefixCacheDirBytes: 1.5 * 2 ** 40,
+  });
+  t.throws(() => config({ args: ['--prefix-cache-dir-limit', '17TiB'] }), { message: /from 1KiB to 16TiB/ });
+  t.throws(() => config({ args: ['--prefix-cache', 'off', ...folder] }), { message: /leave one of them out/ });
 });
 
 void t.test('the cache has one of three types', async (t) => {

@@ -13,10 +13,11 @@ import type { ApiKey } from './http/keys.ts';
 import { apiKey, integer, nonEmpty, oneOf, origin, size, truth, UsageError } from './flag-values.ts';
 import { nearest, readArguments, readFlag, type Environment, type Flag } from './flags.ts';
 import { helpText } from './help.ts';
+import { checkPrefixCache, prefixCacheFlags, type PrefixCacheConfig } from './prefix-cache-flags.ts';
 
 export { UsageError } from './flag-values.ts';
 
-export interface Config {
+export interface Config extends PrefixCacheConfig {
   /** File or folder; `undefined` is the bundled model. */
   readonly model: string | undefined;
   readonly aliases: readonly string[];
@@ -31,7 +32,6 @@ export interface Config {
   readonly maxSequences: number;
   readonly maxBatchTokens: number;
   readonly maxWaiting: number;
-  readonly prefixCache: boolean;
   readonly speculation: SpeculationMode;
   /** 0: off. */
   readonly watchdogMs: number;
@@ -102,6 +102,7 @@ export function readCommand({ args, env, version, columns }: Invocation): Comman
       `--max-batched-tokens is ${maxBatchTokens} and --max-seqs ${maxSequences}: each sequence needs a token of every pass`,
     );
   }
+  checkPrefixCache(frozen);
   const wantsJson = readFlag(json, values, env) as boolean;
   if (command === 'doctor') return { type: 'doctor', config: frozen, json: wantsJson };
   if (values.has('json'))
@@ -248,15 +249,7 @@ const flags: { readonly [K in keyof Config]: Flag<Config[K]> } = {
     parse: integer(0, 100_000),
     fallback: () => 256,
   },
-  prefixCache: {
-    name: 'prefix-cache',
-    group: 'Engine',
-    value: 'MODE',
-    text: 'on, or off: whether a prompt that begins like an earlier one of the same key takes over what was computed for that',
-    parse: (text) => oneOf(['on', 'off'])(text) === 'on',
-    fallback: () => true,
-    fallbackText: 'on',
-  },
+  ...prefixCacheFlags,
   speculation: {
     name: 'speculation',
     group: 'Engine',

@@ -54,18 +54,30 @@ const units: Readonly<Record<string, number>> = {
   kib: 2 ** 10,
   mib: 2 ** 20,
   gib: 2 ** 30,
+  tib: 2 ** 40,
   k: 1e3,
   m: 1e6,
   g: 1e9,
+  t: 1e12,
 };
 
 /** At most 2 GiB: a body is held in one buffer. */
-export function size(text: string): number {
+export const size = sizeWithin('1KiB', '2GiB', '50MiB');
+
+export function sizeWithin(least: string, most: string, example: string): (text: string) => number {
+  const range = [readSize(least), readSize(most)];
+  return (text) => {
+    const bytes = readSize(text);
+    if (bytes >= range[0] && bytes <= range[1]) return bytes;
+    throw new UsageError(`a size from ${least} to ${most} is wanted, as ${example}`);
+  };
+}
+
+/** NaN for what is none. */
+function readSize(text: string): number {
   const match = /^(\d+(?:\.\d+)?)\s*([a-z]*)$/i.exec(text);
   const unit = match === null ? undefined : units[match[2].toLowerCase()];
-  const bytes = match === null || unit === undefined ? Number.NaN : Math.floor(Number(match[1]) * unit);
-  if (!(bytes >= 1024 && bytes <= 2 ** 31)) throw new UsageError('a size from 1KiB to 2GiB is wanted, as 50MiB');
-  return bytes;
+  return match === null || unit === undefined ? Number.NaN : Math.floor(Number(match[1]) * unit);
 }
 
 export function origin(text: string): string {

@@ -11,6 +11,7 @@ import { chooseFormat } from './generation/formats/choose.ts';
 import type { ModelParts } from './generation/models.ts';
 import { readSamplingDefaults } from './generation/sampling-defaults.ts';
 import { architectureOf } from './model/architectures/index.ts';
+import { prefixCacheFolder } from './prefix-cache-flags.ts';
 import { createTokenizer } from './tokenizer/gguf.ts';
 import { readChatTemplate } from './tokenizer/template.ts';
 import type { Vocabulary } from './tokenizer/tokenizer.ts';
@@ -75,6 +76,7 @@ async function start(
   const tokenizer = createTokenizer(checkpoint.metadata);
   const { template, warning } = readChatTemplate(checkpoint.metadata);
   if (warning !== undefined) log.warn(warning);
+  const folder = await prefixCacheFolder(config);
   signal.throwIfAborted();
   const options = {
     path,
@@ -87,6 +89,7 @@ async function start(
     maxBatchTokens: config.maxBatchTokens,
     maxWaiting: config.maxWaiting,
     prefixCache: config.prefixCache,
+    prefixCacheFolder: folder,
     speculation: config.speculation,
   };
   const info = await engine.start(options, runtime.execPath);

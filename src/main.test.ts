@@ -83,6 +83,16 @@ void t.test('what cannot start says why and what to do, in two lines', async (t)
       4,
       /^error: (the model|layer \d+) needs .*[GM]iB.*\n {7}use .*--ctx/,
     ],
+    [
+      ['--prefix-cache-dir', join(noModel, 'below'), '--port', '0'],
+      1,
+      /^error: the prefix cache cannot write to .*no\.gguf\/below: .*\n {7}give --prefix-cache-dir a folder/,
+    ],
+    [
+      ['--prefix-cache-dir', folder, '--prefix-cache-dir-limit', '4KiB', '--port', '0'],
+      1,
+      /^error: the prefix cache on disk may take .*64 positions of this model take .*\n {7}raise --prefix-cache-dir-limit\n$/,
+    ],
     [['-m', foreign, '--engine-runtime', '/no/node'], 3, /^error: --engine-runtime: .*\n {7}give the path of a Node/],
     [
       ['--port', String(port)],

@@ -5,7 +5,10 @@ export const counters = {
   prompt_tokens_total: 'Prompt tokens processed, those that a cache answered included.',
   generation_tokens_total: 'Tokens generated.',
   prefix_cache_queries_total: 'Prompt tokens looked up in the prefix cache.',
-  prefix_cache_hits_total: 'Prompt tokens that the prefix cache answered.',
+  prefix_cache_hits_total: 'Prompt tokens that the prefix cache in memory answered.',
+  external_prefix_cache_queries_total:
+    'Prompt tokens that were not in memory and were looked up in the prefix cache on disk.',
+  external_prefix_cache_hits_total: 'Prompt tokens that the prefix cache on disk answered.',
   num_preemptions_total: 'How often a sequence lost its cache blocks to another and was computed again.',
   spec_decode_num_drafts_total: 'How often a sequence had guesses of what follows in a pass.',
   spec_decode_num_draft_tokens_total: 'Tokens guessed.',

@@ -35,6 +35,8 @@ const busy: WatchedEngine = {
     preemptions: 0,
     prefixQueries: 0,
     prefixHits: 0,
+    prefixDiskQueries: 0,
+    prefixDiskHits: 0,
     drafts: 0,
     draftedTokens: 0,
     acceptedTokens: 0,
@@ -114,6 +116,8 @@ void t.test('counters and histograms are exact', async (t) => {
       preemptions,
       prefixQueries: 100 * preemptions,
       prefixHits: 10 * preemptions,
+      prefixDiskQueries: 90 * preemptions,
+      prefixDiskHits: 20 * preemptions,
       drafts: 3 * preemptions,
       draftedTokens: 9 * preemptions,
       acceptedTokens: 7 * preemptions,
@@ -125,6 +129,8 @@ void t.test('counters and histograms are exact', async (t) => {
   t.equal(s.value('vllm:num_preemptions_total'), 6, 'over the life of several processes');
   t.equal(s.value('vllm:prefix_cache_queries_total'), 600);
   t.equal(s.value('vllm:prefix_cache_hits_total'), 60);
+  t.equal(s.value('vllm:external_prefix_cache_queries_total'), 540);
+  t.equal(s.value('vllm:external_prefix_cache_hits_total'), 120);
   t.equal(s.value('vllm:spec_decode_num_drafts_total'), 18);
   t.equal(s.value('vllm:spec_decode_num_draft_tokens_total'), 54);
   t.equal(s.value('vllm:spec_decode_num_accepted_tokens_total'), 42);

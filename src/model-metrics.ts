@@ -233,6 +233,8 @@ const engineCounts = [
   ['num_preemptions_total', 'preemptions'],
   ['prefix_cache_queries_total', 'prefixQueries'],
   ['prefix_cache_hits_total', 'prefixHits'],
+  ['external_prefix_cache_queries_total', 'prefixDiskQueries'],
+  ['external_prefix_cache_hits_total', 'prefixDiskHits'],
   ['spec_decode_num_drafts_total', 'drafts'],
   ['spec_decode_num_draft_tokens_total', 'draftedTokens'],
   ['spec_decode_num_accepted_tokens_total', 'acceptedTokens'],

@@ -48,6 +48,8 @@ export interface EngineLoad {
   readonly blocks: number;
   readonly running: number;
   readonly waiting: number;
+  /** Prompt tokens that were read from disk, since the server began. */
+  readonly diskTokens: number;
 }
 
 /** From `/metrics`, under vLLM's names or with our own prefix; `undefined` where there are none. */
@@ -63,7 +65,8 @@ export function readEngineLoad(text: string): EngineLoad | undefined {
     return lines.length === 0 ? undefined : lines.reduce((sum, [, value]) => sum + Number(value), 0);
   };
   const [blocks, running, waiting] = ['kv_cache_usage_perc', 'num_requests_running', 'num_requests_waiting'].map(read);
+  const diskTokens = read('external_prefix_cache_hits_total') ?? 0;
   return blocks === undefined || running === undefined || waiting === undefined
     ? undefined
-    : { blocks, running, waiting };
+    : { blocks, running, waiting, diskTokens };
 }

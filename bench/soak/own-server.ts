@@ -11,6 +11,8 @@ export interface OwnServer {
   readonly killEngine: () => boolean;
   /** Errors in the log -> how often. */
   readonly errors: ReadonlyMap<string, number>;
+  /** Warnings of the prefix cache on disk: damaged files, a disk that does not take any more. */
+  readonly cacheWarnings: ReadonlyMap<string, number>;
   /** Resolves when it is gone. */
   readonly exit: Promise<Exit>;
   /** Asks it to end. */
@@ -20,6 +22,7 @@ export interface OwnServer {
 /** Ready when this resolves. Throws with the first words of a server that does not get so far. */
 export async function startOwnServer(args: readonly string[]): Promise<OwnServer> {
   const errors = new Map<string, number>();
+  const cacheWarnings = new Map<string, number>();
   let words = '';
   let onReady: (url: string) => void = () => undefined;
   const ready = new Promise<string>((resolve) => {
@@ -30,6 +33,7 @@ export async function startOwnServer(args: readonly string[]): Promise<OwnServer
     if (words === '' && level === undefined) words = msg.trim();
     if (msg === 'ready') onReady(String(url));
     if (level === 'error') errors.set(msg, (errors.get(msg) ?? 0) + 1);
+    if (msg.startsWith('prefix cache:')) cacheWarnings.set(msg, (cacheWarnings.get(msg) ?? 0) + 1);
   });
   const url = await Promise.race([ready, exit]);
   if (typeof url !== 'string' || child.pid === undefined) throw new Error(`the server did not start: ${words}`);
@@ -43,6 +47,7 @@ export async function startOwnServer(args: readonly string[]): Promise<OwnServer
       return engine !== undefined && process.kill(engine, 'SIGKILL');
     },
     errors,
+    cacheWarnings,
     exit,
     stop: async () => {
       child.kill('SIGTERM');

@@ -9,7 +9,7 @@ export interface SeededRequest {
   readonly body: ChatRequest;
 }
 
-/** Prompts of at most about 100 tokens, answers of at most 120: they fit into small contexts, too. */
+/** Prompts of at most about 110 tokens, answers of at most 120: they fit into small contexts, too. */
 export function seededRequests(count: number, model: string, random: Random): SeededRequest[] {
   return Array.from({ length: count }, (_, key) => ({
     key,
@@ -41,8 +41,14 @@ function question(random: Random): string {
     `repeat: ${words(2 + random.below(12))}`,
     `the last word of: ${words(3)}`,
     words(1 + random.below(20)),
+    // Several begin alike, for longer than a block of a cache.
+    `${preamble} ${words(1 + random.below(4))}`,
   ]);
 }
+
+const preamble = 'kazu lomi terban onlo mika zuter bankalo miter lozu kaban onka terlo zumi banter loka '
+  .repeat(2)
+  .trim();
 
 function syllables(random: Random): string {
   const parts = ['ka', 'zu', 'lo', 'mi', 'ter', 'ban', 'grü', 'ße', '猫', 'on'];

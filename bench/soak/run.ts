@@ -2,6 +2,9 @@
 // be run.
 
 import { setMaxListeners } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { readArguments, UsageError, type Arguments } from '../arguments.ts';
 import { formatTable } from '../table.ts';
 import { startOwnServer } from './own-server.ts';
@@ -47,8 +50,11 @@ async function soakOther(options: Arguments, common: Common): Promise<Check[]> {
 
 async function soakOwn(options: Arguments, common: Common): Promise<Check[]> {
   const signal = interruption();
-  // A queue that users fill, so that refusals are seen.
-  const own = await startOwnServer(['--max-waiting', '4', ...options.positionals]);
+  // Places and a queue that users fill, so that refusals are seen; a disk that is full soon, so that its oldest files go.
+  const folder = await mkdtemp(join(tmpdir(), 'soak-'));
+  const crowded = ['--max-seqs', '8', '--max-waiting', '8'];
+  const disk = ['--prefix-cache-dir', folder, '--prefix-cache-dir-limit', '512KiB'];
+  const own = await startOwnServer([...crowded, ...disk, ...options.positionals]);
   try {
     // The engine client gives an engine up that dies five times without a minute of health between.
     const killSeconds = options.count('kill-seconds', 100);
@@ -61,6 +67,7 @@ async function soakOwn(options: Arguments, common: Common): Promise<Check[]> {
     return [...checks, { what: 'end of the server', isGood: code === 0 && !isOrphan, detail }];
   } finally {
     await own.stop();
+    await rm(folder, { recursive: true, force: true });
   }
 }
 

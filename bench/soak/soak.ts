@@ -29,10 +29,14 @@ export interface SoakOptions {
 const roundMs = 10_000;
 /** Of a round, for the pause. */
 const pauseMs = 1_500;
+/** What is not given back by then will not be. A busy machine needs longer than an idle one. */
+const quietMs = 30_000;
 /** For a whole answer; whatever takes longer is stuck. */
 const timeoutMs = 120_000;
-/** How long a request may find no engine after one was killed. */
-const recoveryMs = 30_000;
+/** How long a new engine may take to be there: a second or two, on a machine that has nothing else to do. */
+const recoveryMs = 120_000;
+/** How long after that somebody may still hear of the old one. */
+const echoMs = 30_000;
 
 export async function soak(options: SoakOptions): Promise<Check[]> {
   const run = new Soak(options);
@@ -49,7 +53,9 @@ class Soak {
   readonly #samples: Sample[] = [];
   #kills = 0;
   #nextKillAt: number;
-  #killedAt = -Infinity;
+  /** Until then whoever finds no engine has found a reason. */
+  #excusedUntil = -Infinity;
+  readonly #recoveries: (number | undefined)[] = [];
   #slowestProbeMs = 0;
   #failedProbes = 0;
 
@@ -108,7 +114,7 @@ class Soak {
   }
 
   #note(outcome: Outcome): void {
-    const isExplained = outcome !== 'lost' || performance.now() - this.#killedAt < recoveryMs;
+    const isExplained = outcome !== 'lost' || performance.now() < this.#excusedUntil;
     const what = typeof outcome === 'string' ? (isExplained ? outcome : 'unavailable') : outcome.unexpected;
     if (typeof outcome === 'string' && isExplained) count(this.#counts, what);
     else count(this.#unexpected, what);
@@ -131,25 +137,43 @@ class Soak {
   async #killWhenDue(over: AbortSignal, own: OwnServer): Promise<void> {
     await pause(Math.max(0, this.#nextKillAt - performance.now()), over);
     if (over.aborted || !own.killEngine()) return;
+    const killedAt = performance.now();
     this.#kills++;
-    this.#killedAt = performance.now();
-    this.#nextKillAt = this.#killedAt + this.#options.killSeconds * 1000;
+    this.#nextKillAt = killedAt + this.#options.killSeconds * 1000;
+    this.#excusedUntil = Infinity;
+    this.#recoveries.push(await this.#recovery(killedAt));
+    this.#excusedUntil = performance.now() + echoMs;
   }
 
-  /** When all connections are closed and nothing is under way any more; at the latest after some seconds. */
+  /** Milliseconds until requests are served again. What counts is that they are, however long a busy machine takes. */
+  async #recovery(killedAt: number): Promise<number | undefined> {
+    // Before the server knows of it, it still says that it is ready.
+    await pause(250, this.#options.signal);
+    while (performance.now() - killedAt < recoveryMs && !this.#options.signal.aborted) {
+      const { status } = await this.#client.send({ method: 'GET', path: '/ready' }).catch(() => ({ status: 0 }));
+      if (status === 200) return performance.now() - killedAt;
+      await pause(100, this.#options.signal);
+    }
+    return undefined;
+  }
+
+  /** When all connections are closed and nothing is under way any more; at the latest after half a minute. */
   async #sample(): Promise<Sample> {
     const { own, signal } = this.#options;
-    const mostSockets = this.#samples[0]?.server?.sockets ?? Infinity;
-    for (let left = 40; ; left--) {
+    const { sockets = Infinity, files = Infinity } = this.#samples[0]?.server ?? {};
+    const from = performance.now();
+    for (let ms = pauseMs; ; ms = 250) {
       this.#client.close();
-      await pause(left === 40 ? pauseMs : 250, signal);
+      await pause(ms, signal);
       const server = own && processState(own.pid);
       const enginePid = own?.enginePid();
       const engine = enginePid === undefined ? undefined : processState(enginePid);
       const load = await engineLoad(this.#client).catch(() => undefined);
       const isQuiet = load === undefined || (load.blocks === 0 && load.running === 0 && load.waiting === 0);
-      const isBack = own === undefined || (engine !== undefined && (server?.sockets ?? 0) <= mostSockets);
-      if ((isQuiet && isBack) || left === 0 || signal.aborted) return { server, engine, enginePid, load };
+      const isFlat = (server?.sockets ?? 0) <= sockets && (server?.files ?? 0) <= files;
+      const isBack = own === undefined || (engine !== undefined && isFlat);
+      const isOver = performance.now() - from > quietMs || signal.aborted;
+      if ((isQuiet && isBack) || isOver) return { server, engine, enginePid, load };
     }
   }
 
@@ -202,8 +226,25 @@ class Soak {
       },
       ...checkSamples(this.#samples),
       { what: 'engines that died', isGood: told === this.#kills, detail: `${told}, killed ${this.#kills}` },
+      { what: 'engines that came back', ...this.#recovered() },
+      { what: 'prefix cache on disk', isGood: own.cacheWarnings.size === 0, detail: this.#cacheDetail(own) },
       { what: 'errors in the log', isGood: known.size === 0, detail: listed(known) },
     ];
+  }
+
+  #recovered(): Pick<Check, 'isGood' | 'detail'> {
+    const times = this.#recoveries.map((ms) => ms ?? Infinity);
+    if (times.length === 0) return { isGood: undefined, detail: 'none was killed' };
+    return {
+      isGood: Math.max(...times) < Infinity,
+      detail: `the slowest after ${formatNumber(Math.max(...times))} ms`,
+    };
+  }
+
+  /** Engines are killed while they write; nothing that is not whole may ever be found. */
+  #cacheDetail({ cacheWarnings }: OwnServer): string {
+    const tokens = Math.max(0, ...this.#samples.map(({ load }) => load?.diskTokens ?? 0));
+    return cacheWarnings.size === 0 ? `${tokens} tokens read from it` : listed(cacheWarnings);
   }
 }
 

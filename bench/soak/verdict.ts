@@ -38,20 +38,26 @@ export function checkSamples(samples: readonly Sample[]): Check[] {
   ];
 }
 
-/** A heap swings; its floor tells a leak. The first third is for warming up, the floors of the other two are compared. */
+/**
+ * A heap swings; its floor tells a leak. The first third is for warming up, the floors of the other two are compared. Thirds of a few
+ * samples have no floors to speak of: a short soak finds what leaks by the megabyte.
+ */
 export function checkGrowth(what: string, mib: readonly number[]): Check {
   const third = Math.floor(mib.length / 3);
   if (third < 2) return { what, isGood: undefined, detail: `${mib.length} samples are too few` };
   const before = Math.min(...mib.slice(third, -third));
   const after = Math.min(...mib.slice(-third));
-  const growth = after - before;
+  const allowed = third < settledSamples ? unsettledMib : Math.max(allowedMib, allowedShare * before);
   const detail = `${formatNumber(before)} MiB, at the end ${formatNumber(after)} (largest ${formatNumber(Math.max(...mib))})`;
-  return { what, isGood: growth <= Math.max(allowedMib, allowedShare * before), detail };
+  return { what, isGood: after - before <= allowed, detail };
 }
 
 /** What heaps and allocators still take after a warm-up. */
 const allowedMib = 16;
 const allowedShare = 0.1;
+/** Samples of a third that has a floor: soaks of two minutes and more. */
+const settledSamples = 4;
+const unsettledMib = 128;
 
 /** As many at the end as before the first round. */
 function checkFlat(what: string, counts: readonly number[]): Check {

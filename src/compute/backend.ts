@@ -164,12 +164,29 @@ export interface MemoryPlan {
   readonly scratchBytes: number;
 }
 
+/**
+ * The blocks of the KV pool from outside, each with its 64 positions of all layers. Also during a forward pass, but for blocks that the
+ * pass writes. What is read can be written by executors of equal weights, numerics, type of the cache and `layout`, to any block.
+ */
+export interface KvBlocks {
+  /** Of one block. */
+  readonly bytes: number;
+  /** Names what the bytes mean; another name when that changes. */
+  readonly layout: string;
+  /** `out`: [bytes] */
+  read(block: number, out: Uint8Array): void;
+  /** `content`: [bytes], as `read` gave them. */
+  write(block: number, content: Uint8Array): void;
+  copy(from: number, to: number): void;
+}
+
 export interface Executor {
   /** `wasm` with its build, or `reference`: for people. */
   readonly build: string;
   /** Names the bits: executors of equal numerics give equal logits for equal plans and batches. Part of the fingerprint. */
   readonly numerics: string;
   readonly memory: MemoryPlan;
+  readonly blocks: KvBlocks;
   /** Logits [outputs, vocabulary]; the view is valid until the next call. Calls never overlap. */
   forward(batch: Batch): Promise<Float32Array>;
   close(): Promise<void>;

@@ -56,6 +56,7 @@ void t.test('what would keep serve from starting is found, with its exit code', 
     [['--metrics-port', String(port)], 1, 'port', new RegExp(`^port ${port} is used by another program`)],
     [['--host', '192.0.2.1', '--api-key', 'k'.repeat(32)], 1, 'port', /^192\.0\.2\.1 is no address of this machine/],
     [['--api-key-file', join(folder, 'no-keys')], 3, 'keys', /no-keys/],
+    [['--prefix-cache-dir', join(damaged, 'below')], 1, 'prefix cache', /cannot write/],
     [['--engine-runtime', '/no/node'], 3, 'node', /^--engine-runtime: there is no file/],
   ];
   for (const [args, exitCode, name, text] of cases) {

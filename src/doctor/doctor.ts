@@ -6,6 +6,7 @@ import type { Check } from './check.ts';
 import { checkEngine } from './engine.ts';
 import { checkModel } from './model.ts';
 import { checkKeys, checkPort, checkTransport } from './network.ts';
+import { checkPrefixFolder } from './prefix-cache.ts';
 
 export interface Diagnosis {
   readonly version: string;
@@ -21,6 +22,7 @@ export async function diagnose(config: Config, version: string): Promise<Diagnos
   const parts = await Promise.all([
     checkEngine(config),
     checkModel(config),
+    checkPrefixFolder(config),
     checkPort(config),
     checkTransport(config),
     checkKeys(config),

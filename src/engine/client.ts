@@ -94,6 +94,8 @@ const noStats: EngineStats = {
   blocksTotal: 0,
   prefixQueries: 0,
   prefixHits: 0,
+  prefixDiskQueries: 0,
+  prefixDiskHits: 0,
   preemptions: 0,
   drafts: 0,
   draftedTokens: 0,

@@ -7,6 +7,7 @@ import { SamplingError, type Sampled, type Sampler, type TokenSource } from '../
 import { refuse } from './admission.ts';
 import { buildBatch, outputsOf, tokensOf } from './batch.ts';
 import { BlockPool } from './block-pool.ts';
+import { Restorer, type BlockArchive } from './disk/restorer.ts';
 import type { EngineStats, FinishCause, FromEngine, PromptTiming, SubmitOptions, TokenScore } from './messages.ts';
 import { Pace, type PromptPace } from './pace.ts';
 import { PrefixCache, PrefixKeys, rootKey } from './prefix-cache.ts';
@@ -28,7 +29,7 @@ export interface EngineOptions {
   readonly maxOutputs?: number | undefined;
   readonly maxWaiting: number;
   /** Whether blocks are remembered for later prompts; the salt names what decides their bits besides the text. `undefined`: they are not. */
-  readonly prefixCache?: { readonly salt: string } | undefined;
+  readonly prefixCache?: { readonly salt: string; readonly disk?: BlockArchive | undefined } | undefined;
   /** As `LoadOptions.stampsTokens`. */
   readonly stampsTokens?: boolean | undefined;
   /** Milliseconds, monotonic. */
@@ -51,6 +52,7 @@ export class Engine {
   readonly #options: EngineOptions;
   readonly #now: () => number;
   readonly #store: KvStore;
+  readonly #restorer: Restorer | undefined;
   readonly #scheduler: Scheduler;
   readonly #pace: PromptPace;
   /** Those that somebody still wants; a sequence that is cancelled during a forward pass leaves the scheduler after it. */
@@ -60,7 +62,15 @@ export class Engine {
   #arrivals = 0;
   /** Moving average from submission to finish, for `Retry-After`. */
   #averageMs = 1000;
-  readonly #counts = { prefixQueries: 0, prefixHits: 0, drafts: 0, draftedTokens: 0, acceptedTokens: 0 };
+  readonly #counts = {
+    prefixQueries: 0,
+    prefixHits: 0,
+    prefixDiskQueries: 0,
+    prefixDiskHits: 0,
+    drafts: 0,
+    draftedTokens: 0,
+    acceptedTokens: 0,
+  };
 
   constructor(options: EngineOptions) {
     invariant(options.kvBlocks * blockTokens >= options.contextLength, 'one sequence fits into the KV cache alone');
@@ -68,8 +78,12 @@ export class Engine {
     this.#now = options.now ?? (() => performance.now());
     this.#pace = options.pace ?? new Pace();
     const pool = new BlockPool(options.kvBlocks, (block) => cache?.forget(block));
-    const cache = options.prefixCache === undefined ? undefined : new PrefixCache(pool);
-    this.#store = { pool, cache };
+    const { prefixCache } = options;
+    const onKeep = (key: string, block: number): void => this.#restorer?.keep(key, block);
+    const cache = prefixCache === undefined ? undefined : new PrefixCache(pool, onKeep);
+    const memory: KvStore = { pool, blocks: options.runner.blocks, cache, lower: undefined };
+    this.#restorer = prefixCache?.disk === undefined ? undefined : new Restorer(prefixCache.disk, memory);
+    this.#store = { ...memory, lower: this.#restorer };
     const { maxBatchTokens: batchTokens, maxSequences: sequences, maxWaiting: waiting, speculation } = options;
     const outputs = options.maxOutputs ?? sequences;
     this.#scheduler = new Scheduler({ batchTokens, outputs, sequences, waiting }, this.#store, speculation);
@@ -82,7 +96,7 @@ export class Engine {
   async step(onPass: (tokens: number) => void = () => undefined): Promise<void> {
     this.#expire();
     const work = this.#scheduler.schedule((decoding) => this.#pace.promptBudget(decoding));
-    if (work.length === 0) return;
+    if (work.length === 0) return this.isIdle ? undefined : await this.#restorer?.progress();
     for (const { sequence } of work) this.#begin(sequence);
     onPass(work.reduce((sum, scheduled) => sum + tokensOf(scheduled), 0));
     const outputs = work.map(outputsOf);
@@ -115,7 +129,7 @@ export class Engine {
       for (let choice = 0; choice < choices; choice++) emit({ type: 'finished', id, choice, cause: 'length' });
       return;
     }
-    if (!this.#scheduler.hasRoom(choices)) return emit({ type: 'rejected', id, error: this.#queueFull() });
+    if (!this.#scheduler.hasRoom(choices, tenant)) return emit({ type: 'rejected', id, error: this.#queueFull() });
     const at = this.#now();
     const sequence = new Sequence(id, options, {
       order: this.#arrivals++,
@@ -149,10 +163,15 @@ export class Engine {
 
   #begin(sequence: Sequence): void {
     if (!sequence.begin(this.#now())) return;
-    const { id, promptTokens, cachedTokens = 0 } = sequence;
+    const { id, promptTokens, cachedTokens = 0, filledTokens } = sequence;
+    const found = cachedTokens - filledTokens;
     if (this.#store.cache !== undefined) {
       this.#counts.prefixQueries += promptTokens;
-      this.#counts.prefixHits += cachedTokens;
+      this.#counts.prefixHits += found;
+    }
+    if (this.#restorer !== undefined) {
+      this.#counts.prefixDiskQueries += promptTokens - found;
+      this.#counts.prefixDiskHits += filledTokens;
     }
     this.#options.emit({ type: 'begun', id, cachedTokens });
   }
@@ -219,7 +238,7 @@ export class Engine {
     }
     for (const [i, source] of sources.entries()) source.push(tokens[i].id);
     // Forked before anything ends: a parent that ends gives its blocks back.
-    const forks = choices.slice(1).map((each, i) => sequence.fork(each, tokens[i + 1].id, this.#store.pool));
+    const forks = choices.slice(1).map((each, i) => sequence.fork(each, tokens[i + 1].id, this.#store));
     for (const [i, fork] of forks.entries()) {
       fork.source = sources[i + 1];
       this.#requests.get(id)?.sequences.add(fork);

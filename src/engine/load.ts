@@ -4,10 +4,14 @@ import type { Backend } from '../compute/backend.ts';
 import { createReferenceBackend } from '../compute/reference/backend.ts';
 import { createWasmBackend } from '../compute/wasm/backend.ts';
 import { ApiError } from '../core/errors.ts';
-import { buildModel } from '../model/model.ts';
+import { mebibytes } from '../core/units.ts';
+import { buildModel, type Model } from '../model/model.ts';
 import { ModelError } from '../model/error.ts';
 import { createSampler } from '../sampling/sampler.ts';
 import { openCheckpoint } from '../weights/gguf.ts';
+import type { BlockKind } from './disk/block-file.ts';
+import { DiskCache } from './disk/disk-cache.ts';
+import { fileBytes } from './disk/folder.ts';
 import { Engine } from './engine.ts';
 import { fingerprint } from './fingerprint.ts';
 import { canRemember, canSpeculate } from './layer-states.ts';
@@ -34,11 +38,16 @@ export const loadEngine: LoadEngine = async (options, emit) => {
   }
   const model = buildModel(checkpoint, { contextLength: options.contextLength });
   const plan = planBackend(model, options, memory.poolBytes);
+  checkFolderBytes(options, backend.measure(plan).kvCacheBytes / plan.kvBlocks);
   const executor = await backend.load(plan, reportProgress(emit));
   const { contextLength } = model;
   const vocabularySize = model.program.buffers[model.program.logits].cols;
   const runner = runModel(executor, vocabularySize);
   const { maxSequences, maxBatchTokens, maxWaiting, kvCache } = options;
+  const { weights } = model;
+  const name = await fingerprint(checkpoint, { weights, kvCache, numerics: executor.numerics });
+  const { layout, bytes } = executor.blocks;
+  const disk = await openDisk(model, options, { fingerprint: name, layout, bytes });
   const engine = new Engine({
     runner,
     sampler: createSampler(vocabularySize),
@@ -50,12 +59,15 @@ export const loadEngine: LoadEngine = async (options, emit) => {
     maxOutputs: plan.limits.outputs,
     maxWaiting,
     stampsTokens: options.stampsTokens,
-    prefixCache: canRemember(model, options) ? { salt: kvCache } : undefined,
+    prefixCache: canRemember(model, options) ? { salt: kvCache, disk } : undefined,
     speculation: canSpeculate(model, options) ? new PromptLookup() : undefined,
   });
   return {
     engine,
-    close: () => runner.close(),
+    close: async () => {
+      await disk?.close();
+      await runner.close();
+    },
     model: {
       architecture: model.config.architecture,
       parameters: model.parameters,
@@ -68,7 +80,7 @@ export const loadEngine: LoadEngine = async (options, emit) => {
       kernels,
       threads: options.threads,
       node: process.version,
-      fingerprint: await fingerprint(checkpoint, { weights: model.weights, kvCache, numerics: executor.numerics }),
+      fingerprint: name,
       loadMs: Math.round(performance.now() - from),
     },
   };
@@ -87,6 +99,35 @@ const backends: Record<DeviceKind, (options: LoadOptions) => ChosenBackend> = {
   },
   reference: () => ({ backend: createReferenceBackend(), kernels: 'scalar TypeScript' }),
 };
+
+/** Said before weights are read. `bytes`: of one block. */
+function checkFolderBytes({ prefixCacheFolder }: LoadOptions, bytes: number): void {
+  const least = fileBytes({ bytes });
+  if (prefixCacheFolder === undefined || prefixCacheFolder.maxBytes >= least) return;
+  throw new ModelError(
+    `The prefix cache on disk may take ${mebibytes(prefixCacheFolder.maxBytes)}, but 64 positions of this model take ${mebibytes(least)}. Raise --prefix-cache-dir-limit.`,
+  );
+}
+
+/** The server has seen that the folder can be written to; that it cannot any more after a restart is no reason not to serve. */
+async function openDisk(model: Model, options: LoadOptions, kind: BlockKind): Promise<DiskCache | undefined> {
+  const { prefixCacheFolder } = options;
+  if (prefixCacheFolder === undefined) return undefined;
+  const warn = (text: string): void => void process.stderr.write(`${text}\n`);
+  if (!canRemember(model, options)) {
+    warn(
+      'prefix cache: nothing is kept on disk, since this model has layers whose state exists only at the end of a text',
+    );
+    return undefined;
+  }
+  const { path: folder, maxBytes } = prefixCacheFolder;
+  try {
+    return await DiskCache.open({ folder, maxBytes, kind, warn });
+  } catch (error) {
+    warn(`prefix cache: nothing is kept on disk: ${error instanceof Error ? error.message : String(error)}`);
+    return undefined;
+  }
+}
 
 /** Values come from flags; what the engine needs of them is said before a file is opened. */
 function checkNumbers({ threads, maxSequences, maxBatchTokens, maxWaiting }: LoadOptions): void {

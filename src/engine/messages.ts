@@ -58,6 +58,8 @@ export interface LoadOptions {
   readonly prefixCache?: boolean | undefined;
   /** Whether each token says when it was sampled, for measurements; `undefined` is no. */
   readonly stampsTokens?: boolean | undefined;
+  /** A folder where the prefix cache outlives the process; the bytes that all files in it may take. */
+  readonly prefixCacheFolder?: { readonly path: string; readonly maxBytes: number } | undefined;
   /** Whether what follows is guessed from what a text said before, where that saves time; `undefined` is `auto`. */
   readonly speculation?: SpeculationMode | undefined;
 }
@@ -126,8 +128,12 @@ export interface EngineStats {
   readonly blocksTotal: number;
   /** Since the process began: prompt tokens looked up in the prefix cache, ... */
   readonly prefixQueries: number;
-  /** ... those of them that were found, ... */
+  /** ... those of them that were found in memory, ... */
   readonly prefixHits: number;
+  /** ... those that were not, where there is a disk to look at, ... */
+  readonly prefixDiskQueries: number;
+  /** ... and were read from it, ... */
+  readonly prefixDiskHits: number;
   /** ... and how often a sequence lost its blocks to another and was computed again. */
   readonly preemptions: number;
   /** Guesses of what follows: how often a sequence had some in a pass, how many tokens, ... */

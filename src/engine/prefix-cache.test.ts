@@ -3,6 +3,7 @@ import { random } from '../testing/engine-bench.ts';
 import { BlockPool } from './block-pool.ts';
 import { PrefixCache, PrefixKeys, rootKey, type PrefixScope } from './prefix-cache.ts';
 import type { MediaSpan } from './messages.ts';
+import { Siblings } from './siblings.ts';
 
 function memory(blocks: number): { pool: BlockPool; cache: PrefixCache } {
   const pool = new BlockPool(blocks, (block) => cache.forget(block));
@@ -89,6 +90,27 @@ void t.test('freeing everything leaves the pool as it began, whatever is kept', 
   t.equal(pool.free, 7);
   t.same(new Set(allocate(pool, 7)), new Set([0, 1, 2, 3, 4, 5, 6]), 'every block once');
   t.equal(cache.size, 0);
+});
+
+void t.test('what continues the same beginning is found by its first ids', async (t) => {
+  const siblings = new Siblings();
+  const ids = (...first: number[]): Int32Array => Int32Array.from({ length: 64 }, (_, i) => first[i] ?? 0);
+  siblings.add(1, { parent: 'root', ids: ids(1, 2, 3) });
+  siblings.add(2, { parent: 'root', ids: ids(1, 2, 4) });
+  siblings.add(3, { parent: 'other', ids: ids(1, 2, 4, 5) });
+  t.same(siblings.nearest('root', Int32Array.of(1, 2, 4, 5)), { block: 2, count: 3 });
+  t.same(siblings.nearest('other', Int32Array.of(1, 2, 4, 5)), { block: 3, count: 4 });
+  t.equal(siblings.nearest('root', Int32Array.of(2)), undefined);
+  t.equal(siblings.nearest('root', new Int32Array()), undefined);
+  t.equal(siblings.nearest('none', Int32Array.of(1)), undefined);
+  siblings.delete(2);
+  siblings.delete(2);
+  t.same(siblings.nearest('root', Int32Array.of(1, 2, 4)), { block: 1, count: 2 });
+  for (let block = 10; block < 100; block++) siblings.add(block, { parent: 'root', ids: ids(block) });
+  t.equal(siblings.size, 64 + 1, 'the oldest make place');
+  t.equal(siblings.nearest('root', Int32Array.of(1)), undefined);
+  for (let block = 0; block < 100; block++) siblings.delete(block);
+  t.equal(siblings.size, 0);
 });
 
 const scope: PrefixScope = { salt: 'f16', tenant: 'ann', adapter: undefined };

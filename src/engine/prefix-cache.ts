@@ -1,7 +1,7 @@
 // Which blocks hold which beginning of a text, so that a prompt that begins like an earlier one need not be computed again. The name of
 // a full block is a hash of all that decides its keys and values: the chain of vLLM's automatic prefix caching.
 //
-//   root = H(salt, tenant, adapter)      key of block i = H(key of block i - 1, its 64 ids, the media in it)
+//   root = H(salt, tenant, adapter)      key of block i = i-H(key of block i - 1, its 64 ids, the media in it)
 //
 // The tenant is in the root: a key's prompts are invisible to other keys, also to a clock.
 
@@ -10,15 +10,19 @@ import { blockTokens } from '../compute/backend.ts';
 import { invariant } from '../core/errors.ts';
 import type { BlockPool } from './block-pool.ts';
 import type { MediaSpan } from './messages.ts';
+import { Siblings, type BlockContent, type CommonPart } from './siblings.ts';
 
 export class PrefixCache {
   readonly #pool: BlockPool;
   readonly #blocks = new Map<string, number>();
   readonly #keys = new Map<number, string>();
+  readonly #siblings = new Siblings();
+  readonly #onKeep: (key: string, block: number) => void;
 
-  /** `pool` must tell it of every block that it forgets. */
-  constructor(pool: BlockPool) {
+  /** `pool` must tell it of every block that it forgets. `onKeep` hears of each that has a name now, or again. */
+  constructor(pool: BlockPool, onKeep: (key: string, block: number) => void = () => undefined) {
     this.#pool = pool;
+    this.#onKeep = onKeep;
   }
 
   get size(): number {
@@ -30,18 +34,26 @@ export class PrefixCache {
     return this.#blocks.get(key);
   }
 
+  /** The block that has most of these ids in common, of those that follow `parent`. It stays what it is until the next `allocate`. */
+  findPart(parent: string, ids: Int32Array): CommonPart | undefined {
+    return this.#siblings.nearest(parent, ids);
+  }
+
   /**
    * Names a held block whose 64 positions are computed and will not be written again. The answer is the block that has the name: this
-   * one, or one that had it before, with the same bits in it.
+   * one, or one that had it before, with the same bits in it. With its content it is also found by who has a part of it.
    */
-  keep(key: string, block: number): number {
+  keep(key: string, block: number, content?: BlockContent): number {
     const earlier = this.#blocks.get(key);
-    if (earlier !== undefined) return earlier;
-    invariant(!this.#keys.has(block), `block ${block} has one name`);
-    this.#blocks.set(key, block);
-    this.#keys.set(block, key);
-    this.#pool.remember(block);
-    return block;
+    if (earlier === undefined) {
+      invariant(!this.#keys.has(block), `block ${block} has one name`);
+      this.#blocks.set(key, block);
+      this.#keys.set(block, key);
+      this.#pool.remember(block);
+      if (content !== undefined) this.#siblings.add(block, content);
+    }
+    this.#onKeep(key, earlier ?? block);
+    return earlier ?? block;
   }
 
   /** The pool gave the block to somebody else. */
@@ -50,6 +62,7 @@ export class PrefixCache {
     invariant(key !== undefined, `block ${block} has a name`);
     this.#keys.delete(block);
     this.#blocks.delete(key);
+    this.#siblings.delete(block);
   }
 }
 
@@ -86,9 +99,14 @@ export class PrefixKeys {
       const content = ids.subarray(from, from + blockTokens);
       const bytes = Buffer.from(content.buffer, content.byteOffset, content.byteLength);
       const head = Buffer.from(`${this.#chain[block]} ${this.#mediaIn(from)}\n`);
-      this.#chain.push(hashOf(Buffer.concat([head, bytes])));
+      this.#chain.push(`${block}-${hashOf(Buffer.concat([head, bytes]))}`);
     }
     return this.#chain[index + 1];
+  }
+
+  /** The name that block `index` continues. */
+  before(index: number, ids: Int32Array): string {
+    return index === 0 ? this.#chain[0] : this.at(index - 1, ids);
   }
 
   /** Those of another sequence that begins with the first `blocks` blocks of this one. */

@@ -3,7 +3,7 @@
 import t from 'tap';
 import type { LayerState } from '../model/model.ts';
 import { EngineBench, promptIds, random } from '../testing/engine-bench.ts';
-import { expectedTokens, fakeRequest, poisonId, teacher } from '../testing/fake-model.ts';
+import { expectedTokens, fakeRequest, fakeRunner, poisonId, teacher } from '../testing/fake-model.ts';
 import { BlockPool } from './block-pool.ts';
 import { canRemember, canSpeculate } from './layer-states.ts';
 import { PrefixCache, PrefixKeys } from './prefix-cache.ts';
@@ -13,7 +13,7 @@ import type { Speculation } from './speculation/speculation.ts';
 function storeOf(blocks: number, isRemembering = true): KvStore & { readonly cache: PrefixCache | undefined } {
   const pool = new BlockPool(blocks, (block) => cache?.forget(block));
   const cache = isRemembering ? new PrefixCache(pool) : undefined;
-  return { pool, cache };
+  return { pool, blocks: fakeRunner(blocks).blocks, cache, lower: undefined };
 }
 
 /** With all of its prompt computed and its first id appended. */

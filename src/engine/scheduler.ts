@@ -7,6 +7,7 @@
 // of the token budget, in chunks. Where no prompt is read, sequences may also test guesses of what follows.
 
 import { invariant } from '../core/errors.ts';
+import { mayQueue } from './queue-share.ts';
 import { byRank, type KvStore, type Sequence } from './sequence.ts';
 import type { Speculation } from './speculation/speculation.ts';
 import { TenantTurns } from './tenant-turns.ts';
@@ -18,7 +19,7 @@ export interface SchedulerLimits {
   readonly outputs: number;
   /** Sequences that hold blocks at once. */
   readonly sequences: number;
-  /** Requests that may wait beyond those that free places await. */
+  /** Requests that may wait beyond those that free places await; with several tenants up to twice as many (queue-share.ts). */
   readonly waiting: number;
 }
 
@@ -64,20 +65,22 @@ export class Scheduler {
     return this.#preemptions;
   }
 
-  /** Whether one that takes so many places may queue. Those that free places await do not count as waiting. */
-  hasRoom(places: number): boolean {
+  /** Whether one of this tenant that takes so many places may queue. Those that free places await do not count as waiting. */
+  hasRoom(places: number, tenant: string): boolean {
     let free = this.#freePlaces;
-    let queued = 0;
-    for (const wanted of [...this.#waiting.map((sequence) => sequence.places), places]) {
+    const queued: string[] = [];
+    const all = this.#waiting.map((sequence) => ({ places: sequence.places, tenant: sequence.options.tenant }));
+    for (const next of [...all, { places, tenant }]) {
       // Nobody overtakes the first that does not fit.
-      if (queued === 0 && wanted <= free) free -= wanted;
-      else queued++;
+      if (queued.length === 0 && next.places <= free) free -= next.places;
+      else queued.push(next.tenant);
     }
-    return queued <= this.#limits.waiting;
+    const running = this.#running.map(({ options }) => options.tenant);
+    return mayQueue({ waiting: queued, running, newcomer: tenant, limit: this.#limits.waiting });
   }
 
   add(sequence: Sequence): void {
-    invariant(this.hasRoom(sequence.places), 'nothing is added to a full queue');
+    invariant(this.hasRoom(sequence.places, sequence.options.tenant), 'nothing is added to a full queue');
     insert(this.#waiting, sequence);
   }
 
@@ -94,21 +97,25 @@ export class Scheduler {
     sequence.status = 'done';
   }
 
-  /** The work of the next step; empty only when there are no sequences at all. */
+  /** The work of the next step; empty only when there are no sequences at all, or all are being restored. */
   schedule(promptBudget: PromptBudget = () => Infinity): Scheduled[] {
     const decoding: Scheduled[] = [];
     // Victims are taken from the end of the list, so they are never among those already scheduled.
     for (const sequence of this.#running) {
-      if (sequence.pending === 1 && this.#makeRoom(sequence)) decoding.push({ sequence, count: 1 });
+      if (sequence.pending === 1 && !sequence.isRestoring && this.#makeRoom(sequence))
+        decoding.push({ sequence, count: 1 });
     }
     const isDecoding = new Set(decoding.map(({ sequence }) => sequence));
     this.#admit();
     const room = this.#limits.batchTokens - decoding.length;
     const budget = Math.min(room, Math.max(1, Math.floor(promptBudget(decoding.length))));
     const prompts = this.#running.filter(
-      (sequence) => !isDecoding.has(sequence) && sequence.hasAllBlocks && sequence.pending > 0,
+      (each) => !isDecoding.has(each) && !each.isRestoring && each.hasAllBlocks && each.pending > 0,
     );
-    for (const sequence of prompts) sequence.catchUp(this.#store);
+    for (const sequence of prompts) {
+      sequence.catchUp(this.#store);
+      sequence.copyPart(this.#store);
+    }
     const reading = shareOut(prompts, budget, this.#limits.outputs - decoding.length - prompts.length);
     if (reading.length === 0) this.#speculate([...isDecoding], room);
     return [...decoding, ...reading];
@@ -129,6 +136,7 @@ export class Scheduler {
       take(this.#waiting, sequence);
       this.#turns.served(sequence, this.#waiting);
       this.#run(sequence);
+      this.#store.lower?.start(sequence);
     }
   }
 

@@ -1,11 +1,12 @@
 // One sequence on its way through the engine: its ids, how many of them are in the KV cache, and where.
 
-import { blockTokens } from '../compute/backend.ts';
+import { blockTokens, type KvBlocks } from '../compute/backend.ts';
 import { invariant } from '../core/errors.ts';
 import type { BlockPool } from './block-pool.ts';
 import type { SubmitOptions } from './messages.ts';
 import type { TokenSource } from '../sampling/sampler.ts';
 import type { PrefixCache, PrefixKeys } from './prefix-cache.ts';
+import type { BlockContent, CommonPart } from './siblings.ts';
 
 /** `waiting`: holds no blocks. `running`: has a place in the batch. `done`: finished, failed or cancelled; nothing more is said of it. */
 export type SequenceStatus = 'waiting' | 'running' | 'done';
@@ -13,8 +14,17 @@ export type SequenceStatus = 'waiting' | 'running' | 'done';
 /** Where keys and values are kept. */
 export interface KvStore {
   readonly pool: BlockPool;
+  readonly blocks: KvBlocks;
   /** `undefined`: nothing is kept beyond the life of a sequence. */
   readonly cache: PrefixCache | undefined;
+  /** Knows of blocks that are not in memory any more. */
+  readonly lower: LowerTier | undefined;
+}
+
+export interface LowerTier {
+  has(key: string): boolean;
+  /** The sequence has its blocks. Those known here are filled from now on, while `isRestoring`. */
+  start(sequence: Sequence): void;
 }
 
 export interface SequenceStart {
@@ -47,6 +57,8 @@ export class Sequence {
   source: TokenSource | undefined;
   /** When it took part in a pass for the first time. */
   startedAt: number | undefined;
+  /** Its blocks are being filled from elsewhere; it takes part in no pass before that is over. */
+  isRestoring = false;
   readonly #ids: Int32Array;
   readonly #blocks: Int32Array;
   #length: number;
@@ -59,6 +71,10 @@ export class Sequence {
   /** Whether all that is computed comes from the prefix cache. */
   #isFresh = true;
   #cachedTokens: number | undefined;
+  #filledTokens = 0;
+  /** Number of the block for which a part of another was sought last. */
+  #partSoughtIn = -1;
+  #life = 0;
 
   constructor(id: string, options: SubmitOptions, start: SequenceStart, choice = 0) {
     const { ids } = options.input;
@@ -141,6 +157,16 @@ export class Sequence {
     return this.#cachedTokens;
   }
 
+  /** Part of them that came from below memory. */
+  get filledTokens(): number {
+    return this.#filledTokens;
+  }
+
+  /** How often it lost its blocks. */
+  get life(): number {
+    return this.#life;
+  }
+
   get blockCount(): number {
     return this.#blockCount;
   }
@@ -161,8 +187,23 @@ export class Sequence {
   }
 
   /** Prompt tokens that the prefix cache would answer now. */
-  cachedNow({ cache }: KvStore): number {
-    return this.#find(cache).length * blockTokens;
+  cachedNow({ cache, lower }: KvStore): number {
+    let index = this.#fullBlocks + this.#find(cache).length;
+    while (index < this.reusableBlocks && lower?.has(this.keyOf(index)) === true) index++;
+    return index * blockTokens + (this.#findPart(index, cache)?.count ?? 0);
+  }
+
+  /**
+   * Blocks that another sequence may have computed. The last known id is always computed: its logits are what is wanted; so are all ids
+   * of a prompt whose scores are wanted.
+   */
+  get reusableBlocks(): number {
+    return this.owesScores ? 0 : Math.floor((this.#length - 1) / blockTokens);
+  }
+
+  /** The name of a block that is full of known ids. */
+  keyOf(index: number): string {
+    return this.start.keys.at(index, this.known);
   }
 
   /** Takes the blocks still missing before all known ids can be computed, those in the cache first. Takes none and says `false` when the pool has too few. */
@@ -185,10 +226,22 @@ export class Sequence {
   catchUp({ pool, cache }: KvStore): void {
     if (!this.#isFresh) return;
     for (const block of this.#find(cache)) {
+      const index = this.#fullBlocks;
       pool.share(block);
-      this.#replace(this.#computed / blockTokens, block, pool);
-      this.#computed += blockTokens;
+      this.#replace(index, block, pool);
+      this.#computed = (index + 1) * blockTokens;
     }
+  }
+
+  /** Before its first pass, when there are no whole blocks left to take over: copies what is common with a block that goes on otherwise. */
+  copyPart({ cache, blocks }: KvStore): void {
+    const index = this.#fullBlocks;
+    if (!this.#isFresh || this.#partSoughtIn === index) return;
+    this.#partSoughtIn = index;
+    const part = this.#findPart(index, cache);
+    if (part === undefined) return;
+    blocks.copy(part.block, this.#blocks[index]);
+    this.#computed = index * blockTokens + part.count;
   }
 
   /** It takes part in a pass now. `true` the first time. */
@@ -222,18 +275,25 @@ export class Sequence {
   commit(count: number, { pool, cache }: KvStore): void {
     invariant(count > 0 && count <= this.pending, 'only pending ids are committed');
     invariant(this.#computed + count <= this.#blockCount * blockTokens, 'committed positions have blocks');
-    const before = Math.floor(this.#computed / blockTokens);
+    const before = this.#fullBlocks;
     this.#computed += count;
     this.#isFresh = false;
     if (cache === undefined) return;
-    for (let index = before; index < Math.floor(this.#computed / blockTokens); index++) {
+    for (let index = before; index < this.#fullBlocks; index++) {
       const own = this.#blocks[index];
-      const kept = cache.keep(this.start.keys.at(index, this.known), own);
+      const kept = cache.keep(this.keyOf(index), own, this.#contentOf(index));
       if (kept === own) continue;
       // Somebody computed the same beside us: one copy is enough.
       pool.share(kept);
       this.#replace(index, kept, pool);
     }
+  }
+
+  /** The next block was filled with what another sequence computed of its ids. */
+  fill(store: KvStore): void {
+    this.commit(blockTokens, store);
+    this.#isFresh = true;
+    if (this.#cachedTokens === undefined) this.#filledTokens += blockTokens;
   }
 
   /** The next id. Whether it was guessed, so that it is in the cache already and can be committed at once. */
@@ -261,10 +321,9 @@ export class Sequence {
 
   /**
    * Another continuation of the same prompt, which begins with `id`; this one has just computed the prompt. It holds the prompt's full
-   * blocks, too. A last block that is not full is not copied but computed again, with equal bits: at most 63 positions, in the pass
-   * that the new one needs anyway.
+   * blocks, too, and has a copy of a last one that is not full, or computes that part again where no block is free.
    */
-  fork(choice: number, id: number, pool: BlockPool): Sequence {
+  fork(choice: number, id: number, { pool, blocks }: KvStore): Sequence {
     invariant(
       this.generated === 0 && this.pending === 0 && this.unforked > 0,
       'a prompt is forked when it is computed',
@@ -274,6 +333,12 @@ export class Sequence {
     this.unforked--;
     for (const block of this.#blocks.subarray(0, shared)) fork.#take(block, pool);
     fork.#computed = shared * blockTokens;
+    const copy = fork.#computed < this.promptTokens ? pool.allocate() : undefined;
+    if (copy !== undefined) {
+      blocks.copy(this.#blocks[shared], copy);
+      fork.#blocks[fork.#blockCount++] = copy;
+      fork.#computed = this.promptTokens;
+    }
     fork.#isFresh = false;
     fork.#cachedTokens = 0;
     fork.#ids[fork.#length++] = id;
@@ -284,15 +349,38 @@ export class Sequence {
   evict(pool: BlockPool): void {
     this.rollback(0, pool);
     this.#isFresh = true;
+    this.isRestoring = false;
+    this.#partSoughtIn = -1;
+    this.#life++;
+    if (this.#cachedTokens === undefined) this.#filledTokens = 0;
   }
 
-  /** Blocks of the cache that continue what is computed. The last known id is always computed: its logits are what is wanted. */
+  /** Those of which every position is computed. */
+  get #fullBlocks(): number {
+    return Math.floor(this.#computed / blockTokens);
+  }
+
+  /** `undefined`: it has media in it, which are more than their ids. */
+  #contentOf(index: number): BlockContent | undefined {
+    if (this.options.input.spans.length > 0) return undefined;
+    const ids = this.known.subarray(index * blockTokens, (index + 1) * blockTokens);
+    return { parent: this.start.keys.before(index, this.known), ids };
+  }
+
+  /** A block of the cache that has the first ids of this block. */
+  #findPart(index: number, cache: PrefixCache | undefined): CommonPart | undefined {
+    if (this.options.input.spans.length > 0 || this.owesScores) return undefined;
+    const from = index * blockTokens;
+    const ids = this.known.subarray(from, Math.min(from + blockTokens, this.#length - 1));
+    return cache?.findPart(this.start.keys.before(index, this.known), ids);
+  }
+
+  /** Blocks of the cache that continue what is computed. */
   #find(cache: PrefixCache | undefined): number[] {
     const found: number[] = [];
-    if (cache === undefined || this.owesScores) return found;
-    const usable = Math.floor((this.#length - 1) / blockTokens);
-    for (let index = this.#computed / blockTokens; index < usable; index++) {
-      const block = cache.find(this.start.keys.at(index, this.known));
+    if (cache === undefined) return found;
+    for (let index = this.#fullBlocks; index < this.reusableBlocks; index++) {
+      const block = cache.find(this.keyOf(index));
       if (block === undefined) break;
       found.push(block);
     }

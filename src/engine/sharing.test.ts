@@ -25,20 +25,22 @@ void t.test('a prompt that begins like an earlier one is not computed again', as
   bench.engine.submit('b', second);
   t.same(
     bench.said.find((message) => message.type === 'accepted' && message.id === 'b'),
-    { type: 'accepted', id: 'b', cachedTokens: 128 },
+    { type: 'accepted', id: 'b', cachedTokens: 150 },
   );
   await bench.run();
-  t.equal(bench.cachedTokens('b'), 128, 'whole blocks of what is equal');
-  t.equal(passes(bench, from)[0], 153 - 128);
+  t.equal(bench.cachedTokens('b'), 150, 'whole blocks of what is equal, and a copy of a part of one');
+  t.equal(passes(bench, from)[0], 153 - 150);
   t.same(bench.outcome('b').tokens, expectedTokens(second, 256));
-  t.match(bench.engine.stats, { prefixQueries: 353, prefixHits: 128, blocksUsed: 0 });
+  t.match(bench.engine.stats, { prefixQueries: 353, prefixHits: 150, blocksUsed: 0 });
 });
 
 void t.test('the last id of a prompt is always computed', async (t) => {
   for (const [length, cached] of [
-    [64, 0],
+    [50, 0],
+    [63, 62],
+    [64, 63],
     [65, 64],
-    [128, 64],
+    [128, 127],
     [129, 128],
   ]) {
     const bench = new EngineBench({ prefixCache });
@@ -94,6 +96,38 @@ void t.test(
     t.match(forgetful.engine.stats, { prefixQueries: 0, prefixHits: 0 });
   },
 );
+
+void t.test('of several texts that leave each other within a block, the nearest is copied', async (t) => {
+  const bench = new EngineBench({ prefixCache, maxBatchTokens: 256 });
+  const shared = promptIds(90);
+  const variant = (at: number): number[] => promptIds(140).map((id, i) => (i < at ? id : (id + 7 + at) % 96));
+  for (const at of [70, 100, 85]) {
+    bench.engine.submit(`v${at}`, fakeRequest(variant(at), { maxTokens: 1 }));
+    await bench.run();
+  }
+  t.equal(bench.cachedTokens('v85'), 85, 'what leaves the second at 85');
+  const request = fakeRequest([...shared, ...promptIds(60, 5)], { maxTokens: 70 });
+  const last = fakeRequest(variant(100).slice(0, 90), { maxTokens: 70 });
+  for (const [id, asked, cached] of [
+    ['a', request, 90],
+    ['b', last, 89],
+    ['c', { ...last, tenant: 'bob' }, 0],
+  ] as const) {
+    bench.engine.submit(id, asked);
+    const accepted = bench.said.at(-1);
+    t.match(accepted, { type: 'accepted', cachedTokens: cached });
+    await bench.run();
+    t.equal(bench.cachedTokens(id), cached);
+    t.same(bench.outcome(id).tokens, expectedTokens(asked, 256));
+  }
+  for (const at of [70, 100, 85]) {
+    const asked = fakeRequest(variant(at), { maxTokens: 60 });
+    bench.engine.submit(`again${at}`, asked);
+    await bench.run();
+    t.same(bench.outcome(`again${at}`).tokens, expectedTokens(asked, 256), 'those that were copied are what they were');
+  }
+  t.equal(bench.engine.stats.blocksUsed, 0);
+});
 
 void t.test('the beginnings of texts are kept longest, those not asked for longest are forgotten first', async (t) => {
   // Four blocks: one text of 200 ids fills them.
@@ -166,6 +200,7 @@ for (const cache of [undefined, prefixCache]) {
       await bench.engine.step();
       t.equal(passes(bench)[0], length, 'the prompt is computed once');
       await bench.engine.step();
+      t.equal(passes(bench)[1], 3, 'nothing of it is computed again');
       const shared = Math.floor(length / 64);
       t.equal(bench.engine.stats.blocksUsed, shared + 3, 'whole blocks are held once');
       await bench.run();
@@ -184,6 +219,17 @@ for (const cache of [undefined, prefixCache]) {
     }
   });
 }
+
+void t.test('where no block is free for a copy, the rest of the prompt is computed again', async (t) => {
+  const bench = new EngineBench({ kvBlocks: 4, maxBatchTokens: 256 });
+  const request = fakeRequest(promptIds(100), { choices: 4, maxTokens: 60, sampling: seeded });
+  bench.engine.submit('a', request);
+  await bench.engine.step();
+  t.equal(bench.engine.stats.blocksUsed, 4, 'one shared, one of its own, two copies');
+  await bench.run();
+  for (const choice of [0, 1, 2, 3]) t.same(bench.outcome('a', choice).tokens, expectedTokens(request, 256, choice));
+  t.equal(bench.engine.stats.blocksUsed, 0);
+});
 
 void t.test('choices end one by one: stop ids at the first token, limits, cancellation', async (t) => {
   const request = fakeRequest(promptIds(70), { choices: 4, maxTokens: 30, sampling: seeded });

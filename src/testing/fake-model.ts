@@ -1,7 +1,7 @@
 // A model for tests of the engine: each next token is a hash of all ids before it, read back through the block tables from a
 // cache as a real model would. A wrong block, position, chunk or neighbour gives other tokens than `expectedTokens`.
 
-import { blockTokens, type Batch } from '../compute/backend.ts';
+import { blockTokens, type Batch, type KvBlocks } from '../compute/backend.ts';
 import { invariant } from '../core/errors.ts';
 import type { SamplingParams } from '../core/sampling.ts';
 import type { SubmitOptions } from '../engine/messages.ts';
@@ -28,6 +28,7 @@ export function fakeRunner(
   return {
     vocabularySize: fakeVocabularySize,
     batches,
+    blocks: blocksOf(cache),
     forward: async (batch) => {
       const { ids, positions, sequences, blockTables, outputs } = batch;
       invariant(ids.length <= limits.tokens && blockTables.length <= limits.sequences, 'a batch keeps its limits');
@@ -47,6 +48,18 @@ export function fakeRunner(
       return Array.from(outputs, (token) => logitsOf(cache[slot(token, positions[token])]));
     },
     close: async () => undefined,
+  };
+}
+
+function blocksOf(cache: Float64Array): KvBlocks {
+  const bytes = blockTokens * cache.BYTES_PER_ELEMENT;
+  const content = (block: number): Uint8Array => new Uint8Array(cache.buffer, block * bytes, bytes);
+  return {
+    bytes,
+    layout: 'fake',
+    read: (block, out) => out.set(content(block)),
+    write: (block, from) => content(block).set(from),
+    copy: (from, to) => content(to).set(content(from)),
   };
 }
 

@@ -1,7 +1,7 @@
 // The reference backend: the program, record by record, in plain scalar TypeScript with float64 sums. Oracle of the contract
 // suite and last resort where nothing faster runs. Slow, and meant to be right on sight.
 
-import type { Backend, BackendPlan, Batch, Executor, MemoryPlan, Op } from '../backend.ts';
+import type { Backend, BackendPlan, Batch, Executor, KvBlocks, MemoryPlan, Op } from '../backend.ts';
 import { blockTokens } from '../backend.ts';
 import { BackendError } from '../error.ts';
 import { invariant } from '../../core/errors.ts';
@@ -78,6 +78,10 @@ class ReferenceExecutor implements Executor {
     this.#slots = slots;
     this.#cache = cache;
     this.memory = measure(plan);
+  }
+
+  get blocks(): KvBlocks {
+    return this.#cache;
   }
 
   async forward(batch: Batch): Promise<Float32Array> {

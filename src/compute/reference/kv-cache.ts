@@ -1,7 +1,7 @@
 // Keys and values of every layer, in blocks of 64 positions that sequences reach through their block tables. Kept as f32; the
 // narrower cache types are honoured by storing each value as that type would give it back.
 
-import type { BackendPlan, Batch, KvLayer } from '../backend.ts';
+import type { BackendPlan, Batch, KvBlocks, KvLayer } from '../backend.ts';
 import { blockTokens } from '../backend.ts';
 import { BackendError } from '../error.ts';
 import { invariant } from '../../core/errors.ts';
@@ -22,11 +22,13 @@ const valueLimit = 4095;
 const keyLimit = (headDim: number): number => Math.floor(Math.sqrt((2 ** 31 - 1) / headDim));
 
 /** Whatever its type, it takes f32. */
-export function cacheBytes({ kvLayers, kvBlocks }: BackendPlan): number {
+export function cacheBytes({ kvLayers, kvBlocks }: Pick<BackendPlan, 'kvLayers' | 'kvBlocks'>): number {
   return kvLayers.reduce((sum, { kvHeads, headDim }) => sum + 8 * kvBlocks * blockTokens * kvHeads * headDim, 0);
 }
 
-export class KvCache {
+export class KvCache implements KvBlocks {
+  readonly bytes: number;
+  readonly layout = 'rows-1';
   readonly #layers = new Map<number, CachedLayer>();
   readonly #type: BackendPlan['kvCache'];
   readonly #blocks: number;
@@ -34,6 +36,7 @@ export class KvCache {
   constructor({ kvLayers, kvBlocks, kvCache }: BackendPlan) {
     this.#type = kvCache;
     this.#blocks = kvBlocks;
+    this.bytes = cacheBytes({ kvLayers, kvBlocks: 1 });
     for (const spec of kvLayers) {
       refuseUneven(spec, kvCache);
       const width = spec.kvHeads * spec.headDim;
@@ -74,8 +77,37 @@ export class KvCache {
     return block * blockTokens + (position % blockTokens);
   }
 
+  read(block: number, out: Uint8Array): void {
+    invariant(out.length === this.bytes, 'a block is read whole');
+    this.#each(block, (part, at) => out.set(part, at));
+  }
+
+  write(block: number, content: Uint8Array): void {
+    invariant(content.length === this.bytes, 'a block is written whole');
+    this.#each(block, (part, at) => part.set(content.subarray(at, at + part.length)));
+  }
+
+  copy(from: number, to: number): void {
+    const content = new Uint8Array(this.bytes);
+    this.read(from, content);
+    this.write(to, content);
+  }
+
   clear(): void {
     this.#layers.clear();
+  }
+
+  /** Keys, then values, layer after layer; `at`: where a part begins in the bytes of the block. */
+  #each(block: number, visit: (part: Uint8Array, at: number) => void): void {
+    invariant(block >= 0 && block < this.#blocks, `block ${block} is one of the pool`);
+    let at = 0;
+    for (const { width, k, v } of this.#layers.values()) {
+      const length = 4 * blockTokens * width;
+      for (const values of [k, v]) {
+        visit(new Uint8Array(values.buffer, values.byteOffset + block * length, length), at);
+        at += length;
+      }
+    }
   }
 
   #write(row: Float32Array, out: Float32Array, limit: number): void {

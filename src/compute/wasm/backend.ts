@@ -5,10 +5,11 @@ import { openSync, closeSync, readSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { ApiError, invariant } from '../../core/errors.ts';
 import { dequantize } from '../../tensor/dequantize.ts';
-import type { Backend, BackendPlan, Batch, Executor, MemoryPlan, WeightSpec } from '../backend.ts';
+import type { Backend, BackendPlan, Batch, Executor, KvBlocks, MemoryPlan, WeightSpec } from '../backend.ts';
 import { control } from './arena.ts';
 import { numericsOf, type KernelBuild } from './builds.ts';
 import { cacheTypes } from './cache.ts';
+import { ArenaBlocks } from './kv-blocks.ts';
 import { chooseBuild, type ChosenBuild } from './kernels.ts';
 import { planLayout, splitPositions, splitTokens, type Layout } from './layout.ts';
 import { planJobs } from './load.ts';
@@ -172,6 +173,7 @@ export class WasmExecutor implements Executor {
   readonly build: string;
   readonly numerics: string;
   readonly memory: MemoryPlan;
+  readonly blocks: KvBlocks;
   readonly #plan: BackendPlan;
   readonly #layout: Layout;
   readonly #memories: readonly WebAssembly.Memory[];
@@ -202,6 +204,7 @@ export class WasmExecutor implements Executor {
     this.#plan = plan;
     this.#layout = layout;
     this.#memories = memories;
+    this.blocks = new ArenaBlocks(plan, layout, memories);
     this.#pool = pool;
     this.#logitsArena = logitsArena;
     this.#threads = threads;

@@ -2,6 +2,9 @@
 
 import type { KvCacheType } from '../backend.ts';
 
+/** Names what the bytes of a block mean (assembly/cache.ts): count it up when that changes, or stored blocks will be misread. */
+export const cacheLayout = 'tiles-1';
+
 interface CacheType {
   /** `Cache` of assembly/record.ts. */
   readonly code: number;

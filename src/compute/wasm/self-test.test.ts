@@ -27,6 +27,7 @@ function slipping(at: number, by: number, count: number): Backend {
         build: 'slipping',
         numerics: 'slipping',
         memory: executor.memory,
+        blocks: executor.blocks,
         close: () => executor.close(),
         async forward(batch) {
           const logits = Float32Array.from(await executor.forward(batch));
