@@ -82,7 +82,7 @@ const commands: Record<string, Command> = {
   },
   speculation: {
     usage:
-      'speculation --model PATH [--threads N] [--prompt 512] [--gen 256] [--users 1] [--rounds 5] [--kv-cache f32|f16|q8_0] ' +
+      'speculation --model PATH [--threads N] [--prompt 512] [--gen 256] [--users 1] [--rounds 6] [--kv-cache f32|f16|i16|q8_0] ' +
       '[--kernels auto] [--engine-runtime auto|system|bundled|PATH] [--json]',
     what: 'tokens per second with --speculation auto over those with off, on a given edit of code and on random text',
     run: benchSpeculation,
