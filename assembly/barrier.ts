@@ -8,12 +8,12 @@ const SLEEPERS: usize = 128;
 const SPINS: usize = 132;
 export const COUNTERS: usize = 192;
 
-/** Waits for all `threads`. The last one also resets the chunk counter at `counter` (0: none). */
-export function barrier(sync: usize, threads: i32, counter: usize): void {
+/** Waits for all `threads`. The last one also resets `count` chunk counters from `counter` on. */
+export function barrier(sync: usize, threads: i32, counter: usize, count: u32): void {
   const generation = atomic.load<i32>(sync + GENERATION);
   if (atomic.add<i32>(sync, 1) == threads - 1) {
     atomic.store<i32>(sync, 0);
-    if (counter) atomic.store<i32>(counter, 0);
+    for (let i: u32 = 0; i < count; i++) atomic.store<i32>(counter + (<usize>i << 2), 0);
     atomic.store<i32>(sync + GENERATION, generation + 1);
     if (atomic.load<i32>(sync + SLEEPERS) > 0) atomic.notify(sync + GENERATION, -1);
     return;

@@ -1,8 +1,9 @@
 // Runs this thread's share of a list of records. Work items are taken in chunks from a shared counter, so that a thread which is
-// descheduled costs one chunk; a barrier ends every record. Which thread computes an item never changes its bits.
+// descheduled costs one chunk. Joined records make a stage: a chunk goes through all of them. Stages beside each other make a phase: a
+// barrier ends it. Which thread computes an item never changes its bits.
 
 import { barrier, COUNTERS } from './barrier';
-import { RECORD_BYTES, Opcode, itemCount, word } from './record';
+import { RECORD_BYTES, Link, Opcode, itemCount, linkOf, word } from './record';
 import { embed } from './gather';
 import { rmsNorm } from './norm';
 import { quantize } from './quantize';
@@ -24,21 +25,29 @@ import { mergeSplits } from './merge';
 
 /** `scratch`: this thread's own bytes, see SCRATCH_BYTES of the host. */
 export function run(records: usize, count: u32, batch: usize, sync: usize, threads: i32, scratch: usize): void {
+  let phase: u32 = 0;
+  let stage: u32 = 0;
   for (let i: u32 = 0; i < count; i++) {
-    const counter = sync + COUNTERS + (<usize>i << 2);
-    work(records + <usize>i * RECORD_BYTES, batch, counter, scratch);
-    barrier(sync, threads, counter);
+    const link = linkOf(records + <usize>i * RECORD_BYTES);
+    if (link == Link.JOINED) continue;
+    work(records + <usize>stage * RECORD_BYTES, i + 1 - stage, batch, sync + COUNTERS + (<usize>stage << 2), scratch);
+    stage = i + 1;
+    if (link == Link.BESIDE) continue;
+    barrier(sync, threads, sync + COUNTERS + (<usize>phase << 2), i + 1 - phase);
+    phase = i + 1;
   }
 }
 
-/** This thread's share of one record, without the barrier behind it: for whoever wants to time the two apart. */
-export function work(record: usize, batch: usize, counter: usize, scratch: usize): void {
-  const items = itemCount(record, batch);
-  const size = word(record, 3);
+/** This thread's share of a stage of `count` joined records, without the barrier behind it. */
+export function work(records: usize, count: u32, batch: usize, counter: usize, scratch: usize): void {
+  const items = itemCount(records, batch);
+  const size = word(records, 3);
+  const end = records + <usize>count * RECORD_BYTES;
   for (;;) {
     const from = atomic.add<u32>(counter, 1) * size;
     if (from >= items) break;
-    execute(record, batch, from, min(from + size, items), scratch);
+    const to = min(from + size, items);
+    for (let record = records; record < end; record += RECORD_BYTES) execute(record, batch, from, to, scratch);
   }
 }
 

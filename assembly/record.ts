@@ -6,6 +6,7 @@
 //   2 factor of the item count                     2 block tables*   6 outputs*    [outputs] i32, token of each output
 //   3 items per chunk                              3 blocks per row  8 splits of attention (1: none)
 //   4.. operands, see each kernel                  7 ids*            [tokens] i32          (* = pointer)
+//   31 what follows it (Link)
 //
 // Activations are [rows, cols] f32 with `stride` bytes from row to row: cols rounded up to 8 values.
 
@@ -21,6 +22,13 @@ export namespace Items {
   export const FIXED: u32 = 2;
   export const PACKS: u32 = 3;
   export const SPLITS: u32 = 4;
+}
+
+/** A barrier; the next record, for the same chunk; the next record, without waiting. */
+export namespace Link {
+  export const BARRIER: u32 = 0;
+  export const JOINED: u32 = 1;
+  export const BESIDE: u32 = 2;
 }
 
 /** Types of the KV cache. */
@@ -68,6 +76,8 @@ export namespace Opcode {
 
 // @ts-ignore: decorator
 @inline export function word(record: usize, index: usize): u32 { return load<u32>(record + (index << 2)); }
+// @ts-ignore: decorator
+@inline export function linkOf(record: usize): u32 { return load<u32>(record, 124); }
 // @ts-ignore: decorator
 @inline export function real(record: usize, index: usize): f32 { return load<f32>(record + (index << 2)); }
 

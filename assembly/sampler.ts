@@ -82,11 +82,25 @@ export function weigh(
         v128.store(weights + at, weight);
         lanes = f32x4.add(lanes, weight);
       }
-      const low = f64x2.add(f64x2.promote_low_f32x4(lanes), f64x2.promote_low_f32x4(v128.shuffle<i64>(lanes, lanes, 1, 0)));
-      sum = f64x2.extract_lane(low, 0) + f64x2.extract_lane(low, 1);
+      sum = sumOfLanes(lanes);
     } else memory.fill(weights, 0, BYTES);
     store<f64>(sums + g * 8, sum);
     total += sum;
+  }
+  return total;
+}
+
+/** The sum of the weights of those x that reach the bound, groups ascending. */
+export function massFrom(x: usize, maxima: usize, groups: i32, bound: f32, weights: usize): f64 {
+  const least = f32x4.splat(bound);
+  let total: f64 = 0;
+  for (let g = 0; g < groups; g++, x += BYTES, weights += BYTES) {
+    if (!(load<f32>(maxima + g * 4) >= bound)) continue;
+    let lanes = f32x4.splat(0);
+    for (let at: usize = 0; at < BYTES; at += 16) {
+      lanes = f32x4.add(lanes, v128.and(v128.load(weights + at), f32x4.ge(v128.load(x + at), least)));
+    }
+    total += sumOfLanes(lanes);
   }
   return total;
 }
@@ -110,6 +124,12 @@ export function collect(x: usize, maxima: usize, groups: i32, bound: f32, ids: u
     }
   }
   return count;
+}
+
+// @ts-ignore: decorator
+@inline function sumOfLanes(v: v128): f64 {
+  const pairs = f64x2.add(f64x2.promote_low_f32x4(v), f64x2.promote_low_f32x4(v128.shuffle<i64>(v, v, 1, 0)));
+  return f64x2.extract_lane(pairs, 0) + f64x2.extract_lane(pairs, 1);
 }
 
 // @ts-ignore: decorator

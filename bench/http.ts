@@ -1,11 +1,8 @@
 // What a request costs over each transport, in one run, side by side: the real way from bytes to operation and back with operations that
-// compute nothing, and handlers without a server above them that write the same bytes. Load comes from another thread over loopback.
+// compute nothing, log and metrics as by default, and handlers without a server above them that write the same bytes. Load comes from another thread over loopback.
 
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import { createServer as createBareServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { UwsModule } from 'uWebSockets.js';
 import { EventStream, type Operation } from '../src/core/operation.ts';
@@ -16,11 +13,11 @@ import { NodeTransport } from '../src/http/node.ts';
 import { createServer } from '../src/http/server.ts';
 import type { Transport } from '../src/http/transport.ts';
 import { loadUws, UwsTransport } from '../src/http/uws.ts';
-import { LineWriter } from '../src/line-writer.ts';
-import { createLog } from '../src/logger.ts';
 import { Metrics } from '../src/metrics.ts';
 import { modelOperations } from '../src/operations/models.ts';
 import { readArguments } from './arguments.ts';
+import { mainThreadCpuUs } from './cpu-time.ts';
+import { openDefaultOutput } from './default-output.ts';
 import type { Load, LoadResult } from './http-load.ts';
 import { median } from './statistics.ts';
 import { formatFacts, formatTable, rounded, type Cell } from './table.ts';
@@ -41,9 +38,9 @@ export async function benchHttp(args: readonly string[]): Promise<void> {
   for (let round = 0; round < rounds; round++) {
     for (const { name, request, start } of runs) {
       const { port, close } = await start();
-      const before = threadCpuUs();
+      const before = mainThreadCpuUs();
       const result = await generator.run({ port, request, connections, warmUpMs: 300, ms });
-      const cpuUs = (threadCpuUs() - before) / result.allAnswers;
+      const cpuUs = (mainThreadCpuUs() - before) / result.allAnswers;
       await close();
       measured.set(name, [...(measured.get(name) ?? []), { ...result, cpuUs }]);
     }
@@ -139,9 +136,7 @@ function chatBody(stream: boolean): string {
 }
 
 async function serve(transport: Transport, events: number): ReturnType<Workload['start']> {
-  const folder = mkdtempSync(join(tmpdir(), 'tramontane-bench-'));
-  const file = openSync(join(folder, 'server.log'), 'a');
-  const lines = new LineWriter((text) => void writeSync(file, text));
+  const output = openDefaultOutput();
   const metrics = new Metrics({ version: '0', prefix: 'vllm', legacy: false });
   const operations: Record<string, Operation> = {
     ...modelOperations(served()),
@@ -152,16 +147,13 @@ async function serve(transport: Transport, events: number): ReturnType<Workload[
     routes: routes.filter(({ operationId }) => Object.hasOwn(operations, operationId)),
     operations,
     transport,
-    // As `serve` does by default: one line of text per request, into a file.
-    log: createLog({ format: 'text', level: 'info', write: lines.line }),
+    log: output.log,
     options: { host: '127.0.0.1', port: 0 },
     onAnswered: (answered) => metrics.answered(answered),
   });
   const close = async (): Promise<void> => {
     await server.close();
-    lines.flush();
-    closeSync(file);
-    rmSync(folder, { recursive: true });
+    output.close();
   };
   return { port: await server.listen(), close };
 }
@@ -305,15 +297,6 @@ interface Ratio {
   readonly to: string;
   readonly ratio: number;
   readonly cpuRatio: number;
-}
-
-/** Time that this thread has had a core, where the system tells (Linux); else `NaN`. */
-function threadCpuUs(): number {
-  try {
-    return Number(readFileSync(`/proc/self/task/${process.pid}/schedstat`, 'utf8').split(' ')[0]) / 1000;
-  } catch {
-    return Number.NaN;
-  }
 }
 
 function print(facts: Readonly<Record<string, Cell>>, rows: readonly Row[], ratios: readonly Ratio[]): void {

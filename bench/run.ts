@@ -7,8 +7,12 @@ import { benchHttp } from './http.ts';
 import { benchKernels } from './kernels.ts';
 import { benchProfile } from './profile.ts';
 import { benchPrefix } from './prefix.ts';
+import { benchScrape } from './scrape/scrape.ts';
+import { benchSampling } from './sampling.ts';
 import { benchServe } from './serve/serve.ts';
 import { benchSpeculation } from './speculation/speculation.ts';
+import { benchStart } from './start/start.ts';
+import { benchStream } from './stream/stream.ts';
 import { benchSynth } from './synth/synth.ts';
 
 interface Command {
@@ -57,6 +61,16 @@ const commands: Record<string, Command> = {
     what: 'first token of a long prompt at our own server: cold, repeated, and after a restart with the prefix cache on disk',
     run: benchPrefix,
   },
+  scrape: {
+    usage: 'scrape [--streams 8] [--rate 20] [--gen 128] [--seconds 3] [--rounds 3] [--json] [-- OPTIONS OF serve]',
+    what: 'what reading /metrics so often costs our own server under load, and how soon it is answered',
+    run: benchScrape,
+  },
+  sampling: {
+    usage: 'sampling [--vocabulary 151936] [--text 2000] [--rounds 20]',
+    what: 'microseconds of CPU time to choose a token, by parameters, for a typical and for a flat row of logits',
+    run: benchSampling,
+  },
   serve: {
     usage:
       'serve --base-url URL[,URL] --model NAME[,NAME] [--concurrency 1,2,4,8,16] [--prompt 128] [--gen 64] [--requests N] ' +
@@ -70,6 +84,16 @@ const commands: Record<string, Command> = {
       '[--kernels auto] [--engine-runtime auto|system|bundled|PATH] [--json]',
     what: 'tokens per second with --speculation auto over those with off, on a given edit of code and on random text',
     run: benchSpeculation,
+  },
+  start: {
+    usage: 'start [--node PATH[,PATH]] [--rounds 7] [--json] [-- OPTIONS OF serve]',
+    what: 'milliseconds from starting our own server to a model that answers, on this Node and on the one in runtime/',
+    run: benchStart,
+  },
+  stream: {
+    usage: 'stream [--model PATH] [--threads N] [--streams 1,2,8] [--gen 128] [--seconds 3] [--rounds 3] [--json]',
+    what: 'milliseconds from the sampling of a token in the engine process to its bytes at the socket of a client, by number of streams',
+    run: benchStream,
   },
   synth: {
     usage: 'synth SHAPE RECIPE OUT',

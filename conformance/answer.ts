@@ -27,7 +27,7 @@ export class MalformedAnswer extends Error {
 }
 
 type State =
-  | { readonly in: 'head' | 'chunk-size' | 'trailer' | 'until-close' | 'done' }
+  | { readonly in: 'head' | 'chunk-size' | 'chunk-end' | 'trailer' | 'until-close' | 'done' }
   | { readonly in: 'length'; readonly left: number }
   | { readonly in: 'chunk'; readonly size: number };
 
@@ -75,6 +75,8 @@ export class AnswerParser {
         return this.#readChunkSize();
       case 'chunk':
         return this.#readChunk(state.size, parts);
+      case 'chunk-end':
+        return this.#readChunkEnd();
       case 'trailer':
         return this.#readTrailer(parts);
       case 'until-close':
@@ -131,8 +133,15 @@ export class AnswerParser {
   }
 
   #readChunk(size: number, parts: AnswerPart[]): boolean {
-    if (this.#buffer.length < size + 2) return false;
+    if (this.#buffer.length < size) return false;
+    // It is whole: some servers send its line end only with what follows.
     this.#give(this.#take(size), parts);
+    this.#state = { in: 'chunk-end' };
+    return true;
+  }
+
+  #readChunkEnd(): boolean {
+    if (this.#buffer.length < 2) return false;
     if (this.#take(2).toString('latin1') !== '\r\n') throw new MalformedAnswer('a chunk is longer than its size');
     this.#state = { in: 'chunk-size' };
     return true;

@@ -55,6 +55,16 @@ void t.test('an answer is the same however its bytes are cut', async (t) => {
   for (const pieces of cuts(sized)) t.match(read(pieces), { body: 'body', complete: true, rest: 'HTTP' });
 });
 
+void t.test('a chunk is there with its last byte, whenever its line end comes', async (t) => {
+  const parser = new AnswerParser('GET');
+  const push = (text: string): string[] => parser.push(Buffer.from(text)).map((part) => part.type);
+  t.strictSame(push('HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nab'), ['head']);
+  t.strictSame(push('c'), ['chunk']);
+  t.strictSame(push('\r'), []);
+  t.strictSame(push('\n1\r\nd'), ['chunk']);
+  t.strictSame(push('\r\n0\r\n\r\n'), ['end']);
+});
+
 void t.test('the end of an answer is what its framing says', async (t) => {
   const answer = (text: string, method?: string, isClosed?: boolean) => read([Buffer.from(text)], method, isClosed);
   t.match(answer('HTTP/1.1 204 No Content\r\nallow: GET\r\n\r\n'), { body: '', complete: true });

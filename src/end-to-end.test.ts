@@ -185,10 +185,10 @@ overEach('a server with the bundled model', async (t, start) => {
     });
 
     t.match(await failure(create(ask('Hi', { temperature: 3 }))), { status: 400, param: 'temperature' });
-    t.match(await failure(create(ask('Hi', { logprobs: true }))), {
+    t.match(await failure(create(ask('Hi', { response_format: { type: 'json_object' } }))), {
       status: 400,
       code: 'unsupported_parameter',
-      param: 'logprobs',
+      param: 'response_format',
     });
     t.match(await failure(create(ask('Hi', { max_tokens: 1, max_completion_tokens: 2 }))), { status: 400 });
   });

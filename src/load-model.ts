@@ -1,18 +1,17 @@
 // From a file to everything between messages and text: the header's tokenizer and template here, the weights in an engine process.
 
-import { existsSync } from 'node:fs';
 import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Config } from './config.ts';
 import type { Log } from './core/log.ts';
 import { createEngineClient, type EngineClient, type EngineClientOptions } from './engine/client.ts';
 import type { LoadedModel } from './engine/messages.ts';
-import type { EngineRuntime, Runtimes } from './engine/runtime.ts';
+import type { EngineRuntime } from './engine/runtime.ts';
 import { plain } from './generation/formats/plain.ts';
 import type { ModelParts } from './generation/models.ts';
+import { readSamplingDefaults } from './generation/sampling-defaults.ts';
 import { architectureOf } from './model/architectures/index.ts';
 import { prefixCacheFolder } from './prefix-cache-flags.ts';
-import { exitCodes, StartError } from './start-error.ts';
 import { createTokenizer } from './tokenizer/gguf.ts';
 import { readChatTemplate } from './tokenizer/template.ts';
 import type { Vocabulary } from './tokenizer/tokenizer.ts';
@@ -47,7 +46,8 @@ export interface LoadModelOptions {
   readonly path: string;
   readonly config: Config;
   readonly log: Log;
-  readonly runtimes: Runtimes;
+  /** Who runs the engine. */
+  readonly runtime: Promise<EngineRuntime>;
   readonly onProgress: EngineClientOptions['onProgress'];
   readonly meter: EngineClientOptions['meter'];
   /** Aborted when nobody wants the model any more: then no engine is started. */
@@ -59,7 +59,7 @@ export function loadModel({ onProgress, meter, ...options }: LoadModelOptions): 
   const restart = { stuckMs: options.config.watchdogMs };
   const engine = createEngineClient({ entry, log: options.log, restart, onProgress, meter });
   const load = async (): Promise<LoadedParts> => {
-    const [checkpoint, runtime] = await Promise.all([openCheckpoint(options.path), chooseRuntime(options)]);
+    const [checkpoint, runtime] = await Promise.all([openCheckpoint(options.path), options.runtime]);
     return await start(engine, checkpoint, runtime, options);
   };
   return { engine, loaded: load() };
@@ -101,8 +101,9 @@ async function start(
     );
   }
   const longestToken = longestOf(tokenizer.vocabulary);
+  const samplingDefaults = readSamplingDefaults(checkpoint.metadata);
   return {
-    parts: { engine, tokenizer, template, format: plain, contextLength, fingerprint, longestToken },
+    parts: { engine, tokenizer, template, format: plain, contextLength, fingerprint, samplingDefaults, longestToken },
     info,
     runtime: taken(runtime, info),
   };
@@ -112,21 +113,6 @@ async function start(
 function taken(runtime: EngineRuntime, { node }: LoadedModel): EngineRuntime {
   if (node === `v${runtime.node}`) return runtime;
   return { execPath: process.execPath, node: node.slice(1), why: `Node ${runtime.node} failed to start` };
-}
-
-/** A path without a file is a slip of the hand; one on which nothing starts is warned of. */
-async function chooseRuntime({
-  runtimes,
-  config,
-}: Pick<LoadModelOptions, 'runtimes' | 'config'>): Promise<EngineRuntime> {
-  const { engineRuntime: runtime, kernels, device } = config;
-  if (runtime === 'auto' || runtime === 'system' || existsSync(runtime)) {
-    return await runtimes.choose({ runtime, kernels, device });
-  }
-  throw new StartError(`--engine-runtime: there is no file ${runtime}`, {
-    remedy: 'give the path of a Node executable, or leave it out for the one that runs the best kernels',
-    exitCode: exitCodes.notFound,
-  });
 }
 
 /** A piece has one character for each byte, or for each character, of its text. */

@@ -1,13 +1,16 @@
 import t from 'tap';
-import { createLog, type LoggerOptions } from './logger.ts';
+import type { Log } from './core/log.ts';
+import { createJsonLog } from './json-log.ts';
+import { createTextLog, type LogOptions } from './logger.ts';
 
 function lines(
-  options: Pick<LoggerOptions, 'format' | 'level'>,
-  use: (log: ReturnType<typeof createLog>) => void,
+  options: Pick<LogOptions, 'level'> & { readonly format: 'text' | 'json' },
+  use: (log: Log) => void,
 ): string[] {
   const written: string[] = [];
   const now = (): Date => new Date(2026, 0, 2, 3, 4, 5);
-  use(createLog({ ...options, write: (line) => written.push(line), now }));
+  const create = options.format === 'json' ? createJsonLog : createTextLog;
+  use(create({ ...options, write: (line) => written.push(line), now }));
   return written;
 }
 

@@ -1,64 +1,21 @@
-// The log of the whole process: JSON lines by pino, or lines for people. Never what a prompt or an answer says.
+// The log of the whole process: lines for people here, JSON lines in `json-log.ts`. Never what a prompt or an answer says.
 
 import { accessWords, inAccessWords } from './access-line.ts';
-import { pino, type DestinationStream, type Logger } from 'pino';
 import type { LogLevel } from './config.ts';
 import type { Log, LogFields } from './core/log.ts';
 
-export interface LoggerOptions {
-  readonly format: 'text' | 'json';
+export interface LogOptions {
   readonly level: LogLevel;
   /** Takes one whole line with its line feed. */
   readonly write: (line: string) => void;
   readonly now?: () => Date;
 }
 
-export function createLog({ format, level, write, now = () => new Date() }: LoggerOptions): Log {
-  return format === 'json' ? jsonLog(level, { write }, now) : textLog(levels[level], write, now, undefined);
+export function createTextLog({ level, write, now = () => new Date() }: LogOptions): Log {
+  return textLog(levels[level], write, now, undefined);
 }
 
 const levels = { debug: 20, info: 30, warn: 40, error: 50, silent: 100 } as const;
-
-function jsonLog(level: LogLevel, destination: DestinationStream, now: () => Date): Log {
-  const logger = pino(
-    {
-      level,
-      base: null,
-      messageKey: 'msg',
-      timestamp: () => `,"ts":"${now().toISOString()}"`,
-      formatters: { level: (label) => ({ level: label }) },
-      serializers: { error: pino.stdSerializers.err },
-    },
-    destination,
-  );
-  return over(logger);
-}
-
-function over(logger: Logger): Log {
-  return {
-    debug: (message, fields) => logger.debug(snakeCased(fields), message),
-    info: (message, fields) => logger.info(snakeCased(fields), message),
-    warn: (message, fields) => logger.warn(snakeCased(fields), message),
-    error: (message, fields) => logger.error(snakeCased(fields), message),
-    with: (fields) => over(logger.child(snakeCased(fields))),
-  };
-}
-
-/** `requestId` -> `request_id`: the custom of JSON logs, and of those who search them. */
-function snakeCased(fields: LogFields = {}): Record<string, unknown> {
-  const cased: Record<string, unknown> = {};
-  for (const name in fields) cased[snake(name)] = fields[name];
-  return cased;
-}
-
-/** Names are few, and written by us. */
-const snakes = new Map<string, string>();
-
-function snake(name: string): string {
-  const known = snakes.get(name) ?? name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
-  if (snakes.size < 1000) snakes.set(name, known);
-  return known;
-}
 
 function textLog(least: number, write: (line: string) => void, now: () => Date, bound: LogFields | undefined): Log {
   const clock = new Clock();

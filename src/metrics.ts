@@ -44,8 +44,7 @@ export class Metrics {
   /** All series, or those of one model and of the server as a whole. */
   async text(model?: string): Promise<string> {
     const models = [...this.#models].filter(([name]) => model === undefined || name === model);
-    const registries = [this.#server, ...models.map(([, { registry }]) => registry)];
-    const read = await Promise.all(registries.map((registry) => registry.metrics()));
+    const read = await Promise.all([this.#server.metrics(), ...models.map(([, model]) => model.text())]);
     const texts = [this.#requests.text(), ...read];
     return models.length > 1 ? joinFamilies(texts) : texts.join('');
   }

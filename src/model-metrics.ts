@@ -1,11 +1,12 @@
 // The series of one model, under vLLM's names: gateways, dashboards and alerts made for it then read us unconfigured. What vLLM does not
 // have is named tramontane_*.
 
-import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { Counter, Gauge, Registry } from 'prom-client';
 import { blockTokens } from './compute/backend.ts';
 import type { EngineClient } from './engine/client.ts';
 import type { EngineStats, LoadedModel, PromptTiming } from './engine/messages.ts';
 import type { EngineMeter, SequenceMeter, SequenceStart } from './engine/meter.ts';
+import { familyText, Histogram, type Labels } from './histogram.ts';
 import {
   counters,
   oneTwoFive,
@@ -28,7 +29,10 @@ export type WatchedEngine = Pick<EngineClient, 'state' | 'stats' | 'unanswered' 
 
 /** Call `watch` as soon as there is an engine, `loaded` once its model is. */
 export class ModelMetrics implements EngineMeter {
-  readonly registry = new Registry();
+  readonly #registry = new Registry();
+  readonly #labels: Labels;
+  /** What stands before each of them, and they. */
+  readonly #histograms: (readonly [string, Histogram])[] = [];
   readonly #name: (name: string) => string;
   readonly #counters: Record<CounterName, Counter>;
   readonly #ends: Counter;
@@ -41,7 +45,8 @@ export class ModelMetrics implements EngineMeter {
 
   constructor(model: string, { prefix, legacy }: MetricsNaming) {
     this.#name = (name) => (prefix === 'vllm' ? `vllm:${name}` : `tramontane_${name}`);
-    this.registry.setDefaultLabels({ model_name: model, engine: '0' });
+    this.#labels = { model_name: model, engine: '0' };
+    this.#registry.setDefaultLabels(this.#labels);
     this.#counters = each(counters, (name, help) => this.#counter(name, help));
     this.#ends = this.#counter('request_success_total', 'Generations that ended, by reason.', ['finished_reason']);
     for (const finished_reason of ['stop', 'length', 'abort', 'error']) this.#ends.inc({ finished_reason }, 0);
@@ -122,6 +127,13 @@ export class ModelMetrics implements EngineMeter {
     this.#told = stats;
   }
 
+  /** All its series. */
+  async text(): Promise<string> {
+    let text = await this.#registry.metrics();
+    for (const [family, histogram] of this.#histograms) text += `\n${family}${histogram.text()}`;
+    return text;
+  }
+
   #makeGauges(): void {
     const stats = (): EngineStats | undefined => this.#engine?.stats;
     const waiting = (): number => (stats()?.waiting ?? 0) + (this.#engine?.unanswered ?? 0);
@@ -153,7 +165,7 @@ export class ModelMetrics implements EngineMeter {
     const restarts = new Counter({
       name: 'tramontane_engine_restarts_total',
       help: 'How often a dead engine process was replaced.',
-      registers: [this.registry],
+      registers: [this.#registry],
       collect: () => {
         restarts.reset();
         restarts.inc(this.#engine?.restarts ?? 0);
@@ -191,14 +203,14 @@ export class ModelMetrics implements EngineMeter {
       name,
       help,
       labelNames,
-      registers: [this.registry],
+      registers: [this.#registry],
       collect: () => collect(gauge),
     });
     return gauge;
   }
 
   #counter(name: string, help: string, labelNames: string[] = [], collect?: () => Promise<void>): Counter {
-    const registers = [this.registry];
+    const registers = [this.#registry];
     return new Counter({
       name: this.#name(name),
       help,
@@ -209,7 +221,10 @@ export class ModelMetrics implements EngineMeter {
   }
 
   #histogram(name: string, help: string, buckets: readonly number[]): Histogram {
-    return new Histogram({ name: this.#name(name), help, buckets: [...buckets], registers: [this.registry] });
+    const full = this.#name(name);
+    const histogram = new Histogram(full, buckets, this.#labels);
+    this.#histograms.push([familyText(full, help, 'histogram'), histogram]);
+    return histogram;
   }
 }
 

@@ -1,6 +1,5 @@
 // How far the loading of a model is: a bar that moves where a person looks at it, elsewhere a step now and then.
 
-import cliProgress from 'cli-progress';
 import { mebibytes } from './core/units.ts';
 import type { EngineProgress } from './engine/client.ts';
 
@@ -14,10 +13,22 @@ export interface ProgressStep {
 }
 
 export interface ProgressOptions {
-  /** A terminal with its width. Without one `step` is called. */
-  readonly terminal?: { readonly stream: NodeJS.WritableStream; readonly columns: number } | undefined;
+  /** Where there is a terminal (`progress-bar.ts`). Without one `step` is called. */
+  readonly bar?: ProgressBar | undefined;
   readonly step: (step: ProgressStep) => void;
   readonly now?: () => number;
+}
+
+export interface ProgressBar {
+  start(total: number, done: number, words: BarWords): void;
+  setTotal(total: number): void;
+  update(done: number, words: BarWords): void;
+  stop(): void;
+}
+
+interface BarWords {
+  readonly words: string;
+  readonly size: string;
 }
 
 export interface Progress {
@@ -34,13 +45,9 @@ const phaseWords: Readonly<Record<ProgressPhase, string>> = {
 /** Of a load that is quicker nothing is shown. */
 const quietMs = 500;
 
-/** Columns of a bar line without the bar: the longest words, `100 %`, `12.3 GiB of 45.6 GiB`, and the gaps. */
-const barFrame = 2 + 17 + 2 + 5 + 1 + 2 + 20;
-
 /** Steps come at most every 5 s or 10 %. */
-export function createProgress({ terminal, step, now = () => performance.now() }: ProgressOptions): Progress {
+export function createProgress({ bar, step, now = () => performance.now() }: ProgressOptions): Progress {
   const started = now();
-  const bar = terminal && createBar(terminal);
   let isShown = false;
   let last = { at: started, percent: 0 };
   return {
@@ -65,17 +72,4 @@ export function createProgress({ terminal, step, now = () => performance.now() }
       isShown = false;
     },
   };
-}
-
-function createBar({ stream, columns }: NonNullable<ProgressOptions['terminal']>): cliProgress.SingleBar {
-  return new cliProgress.SingleBar({
-    stream,
-    format: '  {words}  {percentage} % {bar}  {size}',
-    barCompleteChar: '━',
-    barIncompleteChar: '─',
-    barsize: Math.max(8, Math.min(30, columns - barFrame)),
-    hideCursor: true,
-    clearOnComplete: true,
-    noTTYOutput: false,
-  });
 }

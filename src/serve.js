@@ -1,11 +1,11 @@
 #!/usr/bin/env node
-// Launcher: checks what has to be there before anything of the server can be loaded, then hands over to build/src/main.js. Plain
+// Launcher: checks what has to be there before anything of the server can be loaded, then hands over to build/src/command.js. Plain
 // JavaScript that old Nodes can parse, so that they are told what is missing.
 
 import { existsSync } from 'node:fs';
 
 const [major, minor] = process.versions.node.split('.').map(Number);
-const main = new URL('../build/src/main.js', import.meta.url);
+const main = new URL('../build/src/command.js', import.meta.url);
 
 /**
  * @param {string} what

@@ -1,6 +1,7 @@
 import { PassThrough } from 'node:stream';
 import t from 'tap';
 import { mebibytes } from './core/units.ts';
+import { createBar } from './progress-bar.ts';
 import { createProgress, type ProgressStep } from './progress.ts';
 import { errorText, isLoopback, startScreen, type ScreenFacts } from './terminal.ts';
 
@@ -164,7 +165,7 @@ void t.test('on a terminal: a bar that steps aside and fits', async (t) => {
     });
     let clock = 0;
     const step = (): never => t.fail('no lines beside the bar') as never;
-    const progress = createProgress({ terminal: { stream, columns }, step, now: () => clock });
+    const progress = createProgress({ bar: createBar({ stream, columns }), step, now: () => clock });
     clock = 600;
     progress.update('reading', 2 ** 29, 2 ** 30);
     progress.hide();

@@ -149,11 +149,28 @@ function chat(body: Body, number: () => number): FakeAnswer {
     choices.reduce((sum, { count }) => sum + count, 0),
   );
   const head = { id: `chatcmpl-${number()}`, created, model: modelName };
-  const answer = body['stream'] === true ? stream(head, choices, usage, body, limit) : object(head, choices, usage);
+  const told = { ...usage, ...predicted(body, choices) };
+  const answer = body['stream'] === true ? stream(head, choices, told, body, limit) : object(head, choices, told);
   return withIgnored(
     answer,
     Object.keys(body).filter((name) => name.startsWith('x_')),
   );
+}
+
+/** Of the words of a prediction those that were said, and those that were not. */
+function predicted(body: Body, choices: readonly Choice[]): Body {
+  const content = (body['prediction'] as Body | null | undefined)?.['content'];
+  if (content === undefined) return {};
+  const parts = typeof content === 'string' ? [{ text: content }] : (content as readonly { text: string }[]);
+  const words = parts.flatMap(({ text }) => text.split(' '));
+  const accepted = words.filter((word) => choices[0].pieces.includes(` ${word}`)).length;
+  return {
+    completion_tokens_details: {
+      reasoning_tokens: 0,
+      accepted_prediction_tokens: accepted,
+      rejected_prediction_tokens: words.length - accepted,
+    },
+  };
 }
 
 function object(head: Body, choices: readonly Choice[], usage: Body): FakeAnswer {

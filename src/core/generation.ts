@@ -59,6 +59,8 @@ export interface GenerationRequest {
   readonly ignoreEos?: boolean | undefined;
   /** Most tokens to generate per choice; `undefined` is up to the end of the context. */
   readonly maxTokens: number | undefined;
+  /** What the answer probably says: it may come faster then, and is the same. */
+  readonly prediction?: string | undefined;
   /** How many independent continuations. */
   readonly choices: number;
   /** Write so many, deliver the `choices` of them with the highest mean log probability per token, best first. Nothing streams then. */
@@ -85,6 +87,10 @@ export interface Usage {
   readonly cachedTokens: number;
   /** Part of `completionTokens` that was thought, not said; `undefined` is 0. */
   readonly reasoningTokens?: number | undefined;
+  /** Tokens of a predicted text that the answer has, in their order; of each continuation. `undefined`: nothing was predicted. */
+  readonly acceptedPredictionTokens?: number | undefined;
+  /** Those that it has not. */
+  readonly rejectedPredictionTokens?: number | undefined;
 }
 
 /** Where the time of a request went, milliseconds. */

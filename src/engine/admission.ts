@@ -20,9 +20,7 @@ export function refuse(options: SubmitOptions, limits: AdmissionLimits): Failure
 }
 
 function refuseUnsupported(options: SubmitOptions): Failure | undefined {
-  const { input, constraint, adapter, output, promptLogprobs = false } = options;
-  if (promptLogprobs)
-    return unsupported('Log probabilities of a prompt are not supported by this engine yet; leave them out.');
+  const { input, constraint, adapter, output } = options;
   if (input.spans.length > 0)
     return unsupported('Images, audio and other media are not supported by this engine; send text.');
   if (input.positions !== undefined)
@@ -72,7 +70,7 @@ function refuseNumbers(options: SubmitOptions, { vocabularySize, maxSequences }:
   if (choices > maxSequences) {
     return {
       ...invalid(
-        `n is ${choices}, and this server writes at most ${maxSequences} answers at once. Ask for fewer, send several requests, or start the ` +
+        `This server writes at most ${maxSequences} answers at once, and ${choices} were asked for. Ask for fewer, send several requests, or start the ` +
           'server with a larger --max-seqs.',
         'too_many_choices',
       ),

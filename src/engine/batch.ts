@@ -8,9 +8,15 @@ export function wantsLogits({ sequence, count }: Scheduled): boolean {
   return sequence.pending === count;
 }
 
-/** Rows of logits that a sequence gets: for its last known id, and for each guess. */
-export function outputsOf(scheduled: Scheduled): number {
-  return wantsLogits(scheduled) ? 1 + scheduled.sequence.guesses : 0;
+/** Rows of logits that a sequence gets: one for each id of its prompt that is scored, then for its last known id and for each guess. */
+export interface Outputs {
+  readonly scores: number;
+  readonly next: number;
+}
+
+export function outputsOf(scheduled: Scheduled): Outputs {
+  const { sequence, count } = scheduled;
+  return { scores: sequence.scoring(count).count, next: wantsLogits(scheduled) ? 1 + sequence.guesses : 0 };
 }
 
 /** Tokens of a sequence in the pass, guesses included. */
@@ -29,11 +35,14 @@ export function buildBatch(work: readonly Scheduled[]): Batch {
   for (const [row, scheduled] of work.entries()) {
     const { sequence } = scheduled;
     const count = tokensOf(scheduled);
+    const { scores, next } = outputsOf(scheduled);
     ids.set(sequence.next(count), at);
     sequences.fill(row, at, at + count);
     for (let i = 0; i < count; i++) positions[at + i] = sequence.computed + i;
+    const first = at + sequence.scoring(scheduled.count).at - 1 - sequence.computed;
+    for (let i = 0; i < scores; i++) outputs.push(first + i);
     at += count;
-    for (let left = outputsOf(scheduled); left > 0; left--) outputs.push(at - left);
+    for (let left = next; left > 0; left--) outputs.push(at - left);
   }
   return {
     ids,

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { EngineBench as Bench, promptIds as ids, random, type Outcome } from '../testing/engine-bench.ts';
-import { expectedTokens, fakeRequest, fakeRunner, poisonId } from '../testing/fake-model.ts';
+import { expectedScores, expectedTokens, fakeRequest, fakeRunner, poisonId } from '../testing/fake-model.ts';
 import { createOracle } from '../testing/oracle.ts';
 import type { SubmitOptions } from './messages.ts';
 
@@ -55,6 +55,8 @@ void t.test('what cannot be run is refused with a reason', async (t) => {
     ['invalid_value', fakeRequest([1], { maxTokens: 1.5 })],
     ['invalid_value', fakeRequest([1], { maxTokens: -1 })],
     ['invalid_value', fakeRequest([1], { deadlineMs: 0 })],
+    ['invalid_value', fakeRequest([1], { logprobs: 21 })],
+    ['invalid_token_id', fakeRequest([1], { sampling: { ...base.sampling, logitBias: [{ id: 97, bias: 1 }] } })],
     ['invalid_value', fakeRequest([1], { priority: NaN })],
     ['unsupported_parameter', fakeRequest([1], { adapter: 'mine' })],
     ['unsupported_parameter', fakeRequest([1], { output: { type: 'hidden', pooling: 'mean' } })],
@@ -222,6 +224,77 @@ void t.test('a request with NaN logits ends alone', async (t) => {
   await bench.run();
   t.same(bench.outcome('bad'), { tokens: [], end: 'invalid_logits' });
   t.same(bench.outcome('good'), { tokens: expectedTokens(good, 256), end: 'length' });
+});
+
+void t.test('prompts are scored, whatever else runs, and whatever rows a pass has', async (t) => {
+  let preemptions = 0;
+  for (let mixture = 0; mixture < 20; mixture++) {
+    const next = random(mixture);
+    const maxSequences = 1 + next(4);
+    const bench = new Bench({
+      maxSequences,
+      maxOutputs: maxSequences + next(6),
+      maxBatchTokens: maxSequences + next(30),
+      kvBlocks: 4 + next(2),
+      prefixCache: { salt: '' },
+    });
+    const requests = Array.from({ length: 8 }, (_, i) =>
+      fakeRequest(ids([1, 2, 64, 65, 100, 130, 30, 64][i], i % 2), {
+        maxTokens: [0, 70, 110, 20, 120][next(5)],
+        choices: 1 + next(Math.min(2, maxSequences)),
+        ...(i % 3 > 0 && { logprobs: i % 4, promptLogprobs: true }),
+      }),
+    );
+    for (const [i, request] of requests.entries()) {
+      bench.engine.submit(String(i), request);
+      if (next(2) === 0) await bench.engine.step();
+    }
+    await bench.run();
+    for (const [i, request] of requests.entries()) {
+      const said = bench.said.filter((message) => 'id' in message && message.id === String(i));
+      const prompts = said.flatMap((message) => (message.type === 'prompt' ? [message] : []));
+      const scores = request.promptLogprobs === true ? expectedScores(request, request.logprobs ?? 0) : [];
+      t.same(
+        prompts.flatMap((message) => message.scores),
+        scores,
+        `mixture ${mixture}, request ${i}`,
+      );
+      let at = 1;
+      for (const message of prompts) {
+        t.equal(message.at, at);
+        at += message.scores.length;
+      }
+      t.notOk(
+        said.slice(said.findIndex(({ type }) => type === 'tokens')).some(({ type }) => type === 'prompt') &&
+          said.some(({ type }) => type === 'tokens'),
+        'before any token',
+      );
+      for (let choice = 0; choice < (request.choices ?? 1); choice++)
+        t.same(bench.outcome(String(i), choice), { tokens: expectedTokens(request, 256, choice), end: 'length' });
+    }
+    t.equal(bench.engine.stats.blocksUsed, 0);
+    preemptions += bench.engine.stats.preemptions;
+  }
+  t.ok(preemptions > 5, 'enough happened');
+});
+
+void t.test('tokens come with their scores, the stop id with its end', async (t) => {
+  const [first, second, third] = expectedTokens(fakeRequest(ids(5)), 256);
+  const bench = new Bench();
+  bench.engine.submit('a', fakeRequest(ids(5), { logprobs: 2, stopIds: [third] }));
+  bench.engine.submit('plain', fakeRequest(ids(5), { maxTokens: 1 }));
+  await bench.run();
+  const scores = expectedScores(fakeRequest([...ids(5), first, second, third]), 2).slice(4);
+  t.match(bench.said.filter((message) => 'id' in message && message.id === 'a').slice(2), [
+    { type: 'tokens', ids: [first], scores: [scores[0]] },
+    { type: 'tokens', ids: [second], scores: [scores[1]] },
+    { type: 'finished', cause: 'stop_id', score: scores[2] },
+  ]);
+  t.notOk(bench.said.some((message) => 'id' in message && message.id === 'plain' && 'scores' in message));
+  bench.engine.submit('poison', fakeRequest([3, poisonId, 4], { logprobs: 1, promptLogprobs: true }));
+  await bench.run();
+  t.equal(bench.outcome('poison').end, 'invalid_logits');
+  t.equal(bench.engine.stats.blocksUsed, 0);
 });
 
 void t.test('a broken executor is thrown to the loop', async (t) => {

@@ -30,6 +30,8 @@ export interface EngineOptions {
   readonly maxWaiting: number;
   /** Whether blocks are remembered for later prompts; the salt names what decides their bits besides the text. `undefined`: they are not. */
   readonly prefixCache?: { readonly salt: string; readonly disk?: BlockArchive | undefined } | undefined;
+  /** As `LoadOptions.stampsTokens`. */
+  readonly stampsTokens?: boolean | undefined;
   /** Milliseconds, monotonic. */
   readonly now?: () => number;
   /** Decides how long prompts may make a pass; left out: by the clock. */
@@ -101,12 +103,14 @@ export class Engine {
     const rows = await this.#forward(work);
     let row = 0;
     for (const [i, { sequence, count }] of work.entries()) {
-      const logits = rows.slice(row, (row += outputs[i]));
+      const scored = rows.slice(row, (row += outputs[i].scores));
+      const next = rows.slice(row, (row += outputs[i].next));
       // It ended with another choice of its request.
       if (sequence.status === 'done') continue;
+      const { at } = sequence.scoring(count);
       sequence.commit(count, this.#store);
       if (!this.#isWanted(sequence)) this.#scheduler.remove(sequence);
-      else this.#advance(sequence, logits);
+      else if (this.#tellScores(sequence, at, scored)) this.#advance(sequence, next);
     }
   }
 
@@ -119,7 +123,8 @@ export class Engine {
       : refuse(options, limits);
     if (refusal !== undefined) return emit({ type: 'rejected', id, error: refusal });
     const { choices = 1, maxTokens, input, tenant, adapter } = options;
-    if (maxTokens === 0) {
+    // Nothing to compute, unless the prompt itself is what is asked about.
+    if (maxTokens === 0 && (options.promptLogprobs !== true || input.ids.length === 1)) {
       emit({ type: 'accepted', id, cachedTokens: 0 });
       for (let choice = 0; choice < choices; choice++) emit({ type: 'finished', id, choice, cause: 'length' });
       return;
@@ -185,8 +190,26 @@ export class Engine {
     return rows;
   }
 
+  /** What the model makes of its prompt, from the id at index `at` on. `false`: the logits name no distribution, and the request has ended. */
+  #tellScores(sequence: Sequence, at: number, rows: readonly Float32Array[]): boolean {
+    if (rows.length === 0) return true;
+    const { id, options, known } = sequence;
+    const { sampler, emit } = this.#options;
+    try {
+      const scores = rows.map((logits, i) => sampler.score(logits, known[at + i], options.logprobs ?? 0));
+      sequence.told(rows.length);
+      emit({ type: 'prompt', id, at, scores });
+      return true;
+    } catch (error) {
+      if (!(error instanceof SamplingError)) throw error;
+      this.#fail(id, unusableLogits);
+      return false;
+    }
+  }
+
   /** `rows`: logits of its last known id, then of each guess; those after a wrong guess belong to another text. */
   #advance(sequence: Sequence, rows: readonly Float32Array[]): void {
+    if (rows.length > 0 && sequence.isFull) return this.#finishAll(sequence);
     const { guesses } = sequence;
     let accepted = 0;
     for (const logits of rows) {
@@ -231,6 +254,7 @@ export class Engine {
     const { id, choice, options } = sequence;
     const timing = choice === 0 && sequence.generated === 1 ? this.#timing(sequence) : undefined;
     if (options.stopIds.includes(token)) return this.#finish(sequence, 'stop_id', { timing, score });
+    const sampledAt = this.#options.stampsTokens === true ? process.hrtime.bigint() : undefined;
     this.#options.emit({
       type: 'tokens',
       id,
@@ -238,6 +262,7 @@ export class Engine {
       ids: [token],
       ...(score !== undefined && { scores: [score] }),
       ...(timing !== undefined && { timing }),
+      ...(sampledAt !== undefined && { sampledAt }),
     });
     if (sequence.isFull) this.#finish(sequence, 'length');
   }
@@ -269,6 +294,15 @@ export class Engine {
       ...(score !== undefined && { score }),
       ...(timing !== undefined && { timing }),
     });
+  }
+
+  /** A prompt of which nothing but its scores was asked. */
+  #finishAll(sequence: Sequence): void {
+    const { id, unforked } = sequence;
+    this.#finish(sequence, 'length');
+    for (let choice = 1; choice <= unforked; choice++) {
+      this.#options.emit({ type: 'finished', id, choice, cause: 'length' });
+    }
   }
 
   #timing({ start, startedAt = start.at }: Sequence): PromptTiming {

@@ -50,6 +50,8 @@ for (const [index, [path, kvCache]] of subjects.entries()) {
       for (const request of requests) outcomes.push((await run(executor, model, lone, [[request]])).outcomes[0][0]);
       return outcomes;
     });
+    for (const [i, { input, promptLogprobs = false }] of requests.entries())
+      t.equal(alone[i].promptScores.length, promptLogprobs ? input.ids.length - 1 : 0);
     t.equal(new Set(alone.map(({ tokens }) => String(tokens))).size, requests.length, 'requests differ');
 
     const totals = { preemptions: 0, prefixHits: 0, drafted: 0, accepted: 0 };
@@ -101,6 +103,7 @@ interface Outcome {
   readonly bits: string[];
   /** Of those that asked for them. */
   readonly scores: TokenScore[];
+  readonly promptScores: TokenScore[];
 }
 
 interface Shape {
@@ -138,6 +141,7 @@ function makeRequest(i: number, model: Model): SubmitOptions {
     // The seed also names the request: the sampler is told no more of it.
     sampling: { temperature: i % 4 === 0 ? 0 : 1.5, topP: 1, topK: 0, minP: 0, seed: i, ...options[i] },
     logprobs: [undefined, 5, 0, 20][i % 4],
+    promptLogprobs: i % 5 === 2,
     choices: i % 4 === 1 ? 3 : 1,
     maxTokens: 25 + next(30),
     stopIds: [],
@@ -205,7 +209,7 @@ async function run(
 ): Promise<{ readonly outcomes: readonly Outcome[][]; readonly stats: EngineStats }> {
   const said = new Map<string, Outcome>();
   const note = (id: string): Outcome => {
-    const outcome = said.get(id) ?? { tokens: [], bits: [], scores: [] };
+    const outcome = said.get(id) ?? { tokens: [], bits: [], scores: [], promptScores: [] };
     said.set(id, outcome);
     return outcome;
   };
@@ -223,6 +227,7 @@ async function run(
         tokens.push(...message.ids);
         scores.push(...(message.scores ?? []));
       }
+      if (message.type === 'prompt') note(`${message.id} 0`).promptScores.push(...message.scores);
       if (message.type === 'failed' || message.type === 'rejected') throw new Error(message.error.message);
     },
     contextLength,
@@ -250,6 +255,7 @@ async function run(
         tokens: all.flatMap(({ tokens }) => tokens),
         bits: all.flatMap(({ bits }) => bits),
         scores: all.flatMap(({ scores }) => scores),
+        promptScores: all.flatMap(({ promptScores }) => promptScores),
       };
     }),
   );

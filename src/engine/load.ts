@@ -58,6 +58,7 @@ export const loadEngine: LoadEngine = async (options, emit) => {
     maxBatchTokens,
     maxOutputs: plan.limits.outputs,
     maxWaiting,
+    stampsTokens: options.stampsTokens,
     prefixCache: canRemember(model, options) ? { salt: kvCache, disk } : undefined,
     speculation: canSpeculate(model, options) ? new PromptLookup() : undefined,
   });

@@ -29,8 +29,8 @@ export interface SequenceInput {
   readonly positions?: Int32Array | undefined;
 }
 
-export { kvCacheTypes, type KvCacheType } from '../compute/backend.ts';
 export type { TokenScore };
+export { kvCacheTypes, type KvCacheType } from '../compute/backend.ts';
 export type { LayerState } from '../model/network.ts';
 
 export type DeviceKind = 'wasm' | 'reference';
@@ -58,6 +58,8 @@ export interface LoadOptions {
   readonly prefixCache?: boolean | undefined;
   /** A folder where the prefix cache outlives the process; the bytes that all files in it may take. */
   readonly prefixCacheFolder?: { readonly path: string; readonly maxBytes: number } | undefined;
+  /** Whether each token says when it was sampled, for measurements; `undefined` is no. */
+  readonly stampsTokens?: boolean | undefined;
   /** Whether what follows is guessed from what a text said before, where that saves time; `undefined` is `auto`. */
   readonly speculation?: SpeculationMode | undefined;
 }
@@ -173,6 +175,8 @@ export type FromEngine =
       /** One for each id, where they were asked for. */
       readonly scores?: readonly TokenScore[] | undefined;
       readonly timing?: PromptTiming | undefined;
+      /** With `stampsTokens`: nanoseconds of the clock that all processes share (`process.hrtime`). */
+      readonly sampledAt?: bigint | undefined;
     }
   /** Of the prompt's tokens from the one at index `at` on, which is 1 at first: nothing precedes the one at 0. All come before the first token. */
   | { readonly type: 'prompt'; readonly id: string; readonly at: number; readonly scores: readonly TokenScore[] }

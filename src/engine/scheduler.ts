@@ -116,7 +116,7 @@ export class Scheduler {
       sequence.catchUp(this.#store);
       sequence.copyPart(this.#store);
     }
-    const reading = shareOut(prompts, budget);
+    const reading = shareOut(prompts, budget, this.#limits.outputs - decoding.length - prompts.length);
     if (reading.length === 0) this.#speculate([...isDecoding], room);
     return [...decoding, ...reading];
   }
@@ -172,13 +172,22 @@ export class Scheduler {
 /**
  * The tokens that each prompt gets. A quarter goes by rank, so that no prompt waits for ever; the rest, within a priority, to those that
  * have the least left, so that a short prompt does not wait until a long one is read. Prompts of one length are read one by one.
+ *
+ * `rows`: of logits, beside one for each prompt; they bound how much is read of prompts whose every token is scored.
  */
-function shareOut(prompts: readonly Sequence[], budget: number): Scheduled[] {
+function shareOut(prompts: readonly Sequence[], budget: number, rows: number): Scheduled[] {
   const counts = new Map<Sequence, number>();
   let left = budget;
   const give = (sequence: Sequence, most: number): number => {
     const had = counts.get(sequence) ?? 0;
-    const count = Math.min(sequence.pending - had, most, left);
+    let count = Math.min(sequence.pending - had, most, left);
+    if (sequence.owesScores) {
+      // In one go: of what is left for it, little can be.
+      if (had > 0) return 0;
+      count = withinRows(sequence, count, rows);
+      const own = count < sequence.pending ? 1 : 0;
+      rows -= Math.max(0, sequence.scoring(count).count - own);
+    }
     if (count > 0) counts.set(sequence, had + count);
     left -= count;
     return count;
@@ -193,6 +202,13 @@ function shareOut(prompts: readonly Sequence[], budget: number): Scheduled[] {
     const count = counts.get(sequence);
     return count === undefined ? [] : [{ sequence, count }];
   });
+}
+
+/** As much of a scored prompt as there are rows for. One that does not reach its end has a row of its own to spare. */
+function withinRows(sequence: Sequence, count: number, rows: number): number {
+  const { at } = sequence.scoring(count);
+  const unscored = at - 1 - sequence.computed;
+  return sequence.scoring(count).count <= rows ? count : Math.min(count, unscored + rows + 1);
 }
 
 /** Inserts by rank; newcomers mostly go to the end. */

@@ -66,6 +66,8 @@ export class Sequence {
   #guesses = 0;
   #computed = 0;
   #blockCount = 0;
+  /** Index of the first id of the prompt whose score is still owed. */
+  #scored: number;
   /** Whether all that is computed comes from the prefix cache. */
   #isFresh = true;
   #cachedTokens: number | undefined;
@@ -84,6 +86,7 @@ export class Sequence {
     this.choice = choice;
     this.promptTokens = ids.length;
     this.unforked = choice === 0 ? (options.choices ?? 1) - 1 : 0;
+    this.#scored = choice === 0 && options.promptLogprobs === true ? 1 : ids.length;
     this.#ids = new Int32Array(limit);
     this.#ids.set(ids);
     this.#length = ids.length;
@@ -126,6 +129,22 @@ export class Sequence {
   /** Whether no further id may be appended. */
   get isFull(): boolean {
     return this.room === 0;
+  }
+
+  /** Whether the logits of positions within its prompt are wanted. */
+  get owesScores(): boolean {
+    return this.#scored < this.promptTokens;
+  }
+
+  /** Which ids of the prompt get their scores when the next `count` are computed: the position before an id says what the model made of it. */
+  scoring(count: number): { readonly at: number; readonly count: number } {
+    const at = Math.max(this.#scored, this.#computed + 1);
+    return { at, count: Math.max(0, Math.min(this.promptTokens, this.#computed + count + 1) - at) };
+  }
+
+  /** Those have been told. */
+  told(count: number): void {
+    this.#scored += count;
   }
 
   /** Places in the batch that it takes, or will. */
@@ -174,9 +193,12 @@ export class Sequence {
     return index * blockTokens + (this.#findPart(index, cache)?.count ?? 0);
   }
 
-  /** Blocks that another sequence may have computed. The last known id is always computed: its logits are what is wanted. */
+  /**
+   * Blocks that another sequence may have computed. The last known id is always computed: its logits are what is wanted. So are all of a
+   * prompt whose scores are wanted.
+   */
   get reusableBlocks(): number {
-    return Math.floor((this.#length - 1) / blockTokens);
+    return this.owesScores ? 0 : Math.floor((this.#length - 1) / blockTokens);
   }
 
   /** The name of a block that is full of known ids. */
@@ -347,7 +369,7 @@ export class Sequence {
 
   /** A block of the cache that has the first ids of this block. */
   #findPart(index: number, cache: PrefixCache | undefined): CommonPart | undefined {
-    if (this.options.input.spans.length > 0) return undefined;
+    if (this.options.input.spans.length > 0 || this.owesScores) return undefined;
     const from = index * blockTokens;
     const ids = this.known.subarray(from, Math.min(from + blockTokens, this.#length - 1));
     return cache?.findPart(this.start.keys.before(index, this.known), ids);

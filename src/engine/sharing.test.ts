@@ -294,7 +294,12 @@ void t.test('choices have places together, and more than there are places is ref
   bench.engine.submit('many', many);
   t.match(bench.said[0], {
     type: 'rejected',
-    error: { kind: 'invalid_request', code: 'too_many_choices', param: 'n', message: /n is 5.* 4 .*--max-seqs/ },
+    error: {
+      kind: 'invalid_request',
+      code: 'too_many_choices',
+      param: 'n',
+      message: /at most 4 .* 5 were .*--max-seqs/,
+    },
   });
   bench.engine.submit('one', fakeRequest(promptIds(5), { maxTokens: 20 }));
   bench.engine.submit('four', fakeRequest(promptIds(6), { choices: 4, maxTokens: 20 }));

@@ -17,6 +17,8 @@ export type EngineEvent =
       readonly ids: readonly number[];
       readonly scores?: readonly TokenScore[] | undefined;
       readonly timing?: PromptTiming | undefined;
+      /** Only where the engine was asked for it (`LoadOptions.stampsTokens`). */
+      readonly sampledAt?: bigint | undefined;
     }
   /** The choice is complete. Once per choice; the last one is the last event. */
   | {
@@ -165,7 +167,7 @@ export class Submissions {
       case 'prompt':
         return this.#push(id, submission, { type: 'prompt', at: message.at, scores: message.scores });
       case 'tokens': {
-        const { choice, ids, scores, timing } = message;
+        const { choice, ids, scores, timing, sampledAt } = message;
         if (!submission.choices.has(choice)) return;
         submission.meters[choice]?.tokens(ids.length, timing);
         return this.#push(id, submission, {
@@ -174,6 +176,7 @@ export class Submissions {
           ids,
           ...(scores !== undefined && { scores }),
           ...(timing !== undefined && { timing }),
+          ...(sampledAt !== undefined && { sampledAt }),
         });
       }
       case 'finished': {

@@ -1,56 +1,150 @@
-// The way from ids to blocks of one choice: ids -> detokenizer -> stop strings -> format -> events.
+// The way from ids to blocks of one choice: ids -> detokenizer -> stop strings -> format -> events. Log probabilities travel beside the
+// text that their tokens wrote.
 
-import type { GenerationEvent, GenerationRequest } from '../core/generation.ts';
+import type { BlockKind, GenerationEvent, GenerationRequest, TokenLogprob } from '../core/generation.ts';
+import type { TokenScore } from '../engine/messages.ts';
 import { Detokenizer } from '../tokenizer/detokenizer.ts';
+import type { Vocabulary } from '../tokenizer/tokenizer.ts';
 import type { FormatEvent, FormatParser } from './formats/format.ts';
 import { plain } from './formats/plain.ts';
+import { CommonSubsequence } from './prediction.ts';
 import type { ModelParts } from './models.ts';
 import { StopMatcher } from './stop.ts';
+import { TokenTrail } from './token-trail.ts';
 
 export class ChoiceText {
   readonly choice: number;
   /** Ids seen, up to the one that completed a stop string. */
   tokens = 0;
+  /** Those of them that wrote reasoning. */
+  reasoningTokens = 0;
   /** The stop string that was found. */
   stop: string | undefined;
+  /** Of all tokens that were scored, the one that ended a turn included. */
+  readonly #sum = { logprob: 0, count: 0 };
   readonly #detokenizer: Detokenizer;
   readonly #stops: StopMatcher;
+  /** Stop strings that are control tokens, which have no text. */
+  readonly #stopTokens: ReadonlyMap<number, string>;
   readonly #parser: FormatParser;
+  /** `undefined`: nobody asked for log probabilities. */
+  readonly #trail: TokenTrail | undefined;
+  /** Log probabilities whose text is delivered, but of which no event has spoken. */
+  #untold: TokenLogprob[] = [];
+  #open: { readonly block: number; readonly kind: BlockKind } | undefined;
 
-  constructor(choice: number, { prompt, stop }: GenerationRequest, { tokenizer, format }: ModelParts) {
+  readonly #predicted: CommonSubsequence | undefined;
+
+  /** `prediction`: ids that are counted where they come true. */
+  constructor(
+    choice: number,
+    { prompt, stop, logprobs }: GenerationRequest,
+    { tokenizer, format }: ModelParts,
+    prediction?: Int32Array,
+  ) {
     this.choice = choice;
+    this.#predicted = prediction === undefined ? undefined : new CommonSubsequence(prediction);
+    const { vocabulary } = tokenizer;
     // Raw text is continued as it stands: its spaces belong to it, and structure is what a template asks for.
     const continues = prompt.type === 'tokens' || (prompt.type === 'text' && prompt.text !== '');
     this.#detokenizer = new Detokenizer(tokenizer, { continues });
     this.#stops = new StopMatcher(stop);
+    this.#stopTokens = new Map(stop.flatMap((text) => controlToken(text, vocabulary)));
     this.#parser = (prompt.type === 'chat' ? format : plain).parser();
+    this.#trail = logprobs === undefined ? undefined : new TokenTrail(vocabulary);
   }
 
-  push(ids: readonly number[]): GenerationEvent[] {
+  /** Per token, of those seen; -Infinity when there are none. */
+  get meanLogprob(): number {
+    return this.#sum.count === 0 ? -Infinity : this.#sum.logprob / this.#sum.count;
+  }
+
+  /** Tokens of the prediction that it has, in their order. */
+  get predictedTokens(): number {
+    return this.#predicted?.length ?? 0;
+  }
+
+  push(ids: readonly number[], scores: readonly TokenScore[] = []): GenerationEvent[] {
     let ready = '';
+    let count = 0;
     for (const id of ids) {
-      this.tokens++;
-      ready += this.#unstopped(this.#detokenizer.push(id));
+      const score = scores[count++];
+      this.score(score);
+      this.#predicted?.push(id);
+      const stop = this.#stopTokens.get(id);
+      if (stop !== undefined) {
+        ready += this.#rest();
+        // Unless what was left of the text ended it already.
+        this.stop ??= stop;
+        break;
+      }
+      const text = this.#detokenizer.push(id);
+      if (score !== undefined) this.#trail?.push(id, this.#detokenizer.added, text, score);
+      ready += this.#unstopped(text);
       if (this.stop !== undefined) break;
     }
-    return this.#written(this.#parser.push(ready));
+    const events = this.#told(this.#parser.push(ready));
+    this.tokens += count;
+    if (this.#open?.kind === 'reasoning') this.reasoningTokens += count;
+    return events;
+  }
+
+  /** A token counts for the mean, also one that is not delivered. */
+  score(score: TokenScore | undefined): void {
+    if (score === undefined) return;
+    this.#sum.logprob += score.logprob;
+    this.#sum.count++;
   }
 
   /** No ids follow: what was held back is given out, and open blocks are closed. */
   end(): GenerationEvent[] {
-    let rest = '';
-    if (this.stop === undefined) rest += this.#unstopped(this.#detokenizer.end());
-    if (this.stop === undefined) rest += this.#stops.end();
-    return this.#written([...this.#parser.push(rest), ...this.#parser.end()]);
+    const rest = this.stop === undefined ? this.#rest() : '';
+    return [...this.#told(this.#parser.push(rest)), ...this.#told(this.#parser.end())];
+  }
+
+  /** What was held back, when it is certain that it is text. */
+  #rest(): string {
+    const text = this.#unstopped(this.#detokenizer.end());
+    if (this.stop !== undefined) return text;
+    const held = this.#stops.end();
+    this.#untold.push(...(this.#trail?.deliver(held) ?? []));
+    return text + held;
   }
 
   #unstopped(text: string): string {
     const piece = this.#stops.push(text);
     this.stop = piece.stop;
+    const trail = this.#trail;
+    if (trail !== undefined)
+      this.#untold.push(...(piece.stop === undefined ? trail.deliver(piece.text) : trail.cut(piece.text)));
     return piece.text;
   }
 
-  #written(events: readonly FormatEvent[]): GenerationEvent[] {
-    return events.map((event) => ({ ...event, choice: this.choice }));
+  #told(events: readonly FormatEvent[]): GenerationEvent[] {
+    const { choice } = this;
+    const told: GenerationEvent[] = [];
+    for (const event of events) {
+      if (event.type === 'block_start') this.#open = event;
+      if (event.type === 'block_end') {
+        // The last ones of a block may have no text of their own.
+        if (this.#untold.length > 0)
+          told.push({ type: 'delta', block: event.block, text: '', choice, ...this.#logprobs() });
+        this.#open = undefined;
+      }
+      told.push(event.type === 'delta' ? { ...event, choice, ...this.#logprobs() } : { ...event, choice });
+    }
+    return told;
   }
+
+  #logprobs(): { readonly logprobs?: readonly TokenLogprob[] } {
+    if (this.#trail === undefined) return {};
+    const logprobs = this.#untold;
+    this.#untold = [];
+    return { logprobs };
+  }
+}
+
+function controlToken(text: string, vocabulary: Vocabulary): readonly (readonly [number, string])[] {
+  const id = vocabulary.find(text);
+  return id !== undefined && vocabulary.kind(id) === 'control' ? [[id, text]] : [];
 }

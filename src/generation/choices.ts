@@ -133,6 +133,10 @@ function total(usages: readonly Usage[]): Usage {
     completionTokens: sum('completionTokens'),
     cachedTokens: sum('cachedTokens'),
     ...(reasoningTokens > 0 && { reasoningTokens }),
+    ...(usages.some(({ acceptedPredictionTokens }) => acceptedPredictionTokens !== undefined) && {
+      acceptedPredictionTokens: sum('acceptedPredictionTokens'),
+      rejectedPredictionTokens: sum('rejectedPredictionTokens'),
+    }),
   };
 }
 

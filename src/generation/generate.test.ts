@@ -208,6 +208,29 @@ void t.test(
   },
 );
 
+void t.test(
+  'a prediction goes to the engine; what of it came true is counted up to where the answer ends',
+  async (t) => {
+    const usageOf = async (
+      prediction: string | undefined,
+      changes: Partial<GenerationRequest> = {},
+    ): Promise<unknown> => {
+      const engine = new FakeEngine().says('one ', 'two and four').finishes('stop_id');
+      const events = await all(start(engine, { prediction, ...changes }));
+      const [{ prediction: ids }] = engine.submitted;
+      t.equal(ids === undefined ? undefined : Buffer.from(ids).toString(), prediction);
+      const last = events.at(-1);
+      if (last?.type !== 'finished') throw new Error('it has no end');
+      const { acceptedPredictionTokens, rejectedPredictionTokens } = last.usage;
+      return [acceptedPredictionTokens, rejectedPredictionTokens];
+    };
+    t.same(await usageOf(undefined), [undefined, undefined]);
+    t.same(await usageOf('one two and four'), [16, 0]);
+    t.same(await usageOf('one two, three'), [9, 5], 'in order: "one two", " ", "r"');
+    t.same(await usageOf('one two and four', { stop: [' and'] }), [11, 5]);
+  },
+);
+
 void t.test('choices fail together', async (t) => {
   const engine = new FakeEngine();
   engine.events.push({ type: 'tokens', choice: 1, ids: [97] });
@@ -260,7 +283,10 @@ void t.test('a refusal before the engine accepted is thrown by the first next', 
     code: 'model_not_found',
     message: /"default", "tiny", "small"/,
   });
-  await t.rejects(all(start(engine, { truncate: true })), { code: 'unsupported_parameter' });
+  const tools = { ...request.prompt, tools: [{ name: 'f', strict: false }] };
+  await t.rejects(all(start(engine, { prompt: tools as GenerationRequest['prompt'] })), {
+    code: 'unsupported_parameter',
+  });
   const long = {
     ...request.prompt,
     messages: [{ role: 'user', content: [{ type: 'text', text: 'x'.repeat(94) }] }],

@@ -2,105 +2,96 @@
 //
 //   prompt -> ids -> engine ~> ids of each choice -> choice-text.ts -> events
 
-import { ApiError, fromFailure, invariant, toFailure } from '../core/errors.ts';
-import type { Generate, GenerationEvent, GenerationRequest, Prompt } from '../core/generation.ts';
-import type { Tokenizer } from '../tokenizer/tokenizer.ts';
-import type { SubmitOptions } from '../engine/messages.ts';
+import { ApiError, fromFailure, toFailure } from '../core/errors.ts';
+import type { Generate, GenerationEvent, GenerationRequest } from '../core/generation.ts';
 import type { Accepted } from '../engine/client.ts';
+import type { SubmitOptions } from '../engine/messages.ts';
+import type { Tokenizer } from '../tokenizer/tokenizer.ts';
+import { Breakers } from './breakers.ts';
 import { ChoiceText } from './choice-text.ts';
+import { promptLogprobs } from './echo.ts';
+import { follow, type Echo } from './follow.ts';
 import type { ModelParts, Models } from './models.ts';
+import { predictionIds } from './prediction.ts';
 import { placeOf, promptText, writePrompt } from './prompt.ts';
+import { ranked } from './ranking.ts';
 import { resolveSampling } from './sampling.ts';
+import { fitPrompt, type Fitted } from './truncate.ts';
 
 export function createGenerate(models: Models): Generate {
-  return (request, signal) => generate(models, request, signal);
+  const known = new WeakMap<Tokenizer, Breakers>();
+  const breakersOf = (tokenizer: Tokenizer): Breakers => {
+    const breakers = known.get(tokenizer) ?? new Breakers(tokenizer);
+    known.set(tokenizer, breakers);
+    return breakers;
+  };
+  return (request, signal) => generate(models, breakersOf, request, signal);
 }
 
 async function* generate(
   models: Models,
+  breakersOf: (tokenizer: Tokenizer) => Breakers,
   request: GenerationRequest,
   signal: AbortSignal,
 ): AsyncGenerator<GenerationEvent, void, void> {
   const model = models.find(request.model);
   const { parts } = model;
   refuseUnsupported(request);
-  const ids = writePrompt(request, parts);
+  const fitted = fit(request, parts);
+  const prediction = predictionIds(request, parts);
+  const { choices, bestOf = choices } = request;
   // Ends with the caller's signal, and also when we need no more: stop strings were found, or nobody reads.
   const stop = new AbortController();
   const abort = (): void => stop.abort(signal.reason);
   signal.throwIfAborted();
   signal.addEventListener('abort', abort);
   try {
-    const run = await submit(request, ids, parts, stop.signal);
-    const usage = { promptTokens: ids.length, completionTokens: 0, cachedTokens: run.cachedTokens };
-    const { seed } = request.sampling;
-    yield { type: 'started', model: model.name, fingerprint: parts.fingerprint, seed, usage };
-    const texts = Array.from({ length: request.choices }, (_, choice) => new ChoiceText(choice, request, parts));
-    if (request.echo === true) {
-      const text = promptText(request.prompt, ids, parts);
-      for (const { choice } of texts) yield { type: 'prompt', choice, text };
-    }
-    yield* follow(run, texts, ids.length);
+    const options = submission(request, fitted, parts, breakersOf(parts.tokenizer));
+    const run = await submit({ ...options, prediction }, request, parts, stop.signal);
+    const { ids, prompt, dropped } = fitted;
+    yield {
+      type: 'started',
+      model: model.name,
+      fingerprint: parts.fingerprint,
+      seed: request.sampling.seed,
+      usage: { promptTokens: ids.length, completionTokens: 0, cachedTokens: run.cachedTokens },
+      ...(dropped > 0 && { truncatedTokens: dropped }),
+    };
+    const texts = Array.from({ length: bestOf }, (_, choice) => new ChoiceText(choice, request, parts, prediction));
+    const echo = echoOf({ ...request, prompt }, ids, parts);
+    const events = follow(run, {
+      texts,
+      promptTokens: ids.length,
+      predictionTokens: prediction?.length,
+      echo,
+      now: () => performance.now(),
+    });
+    yield* bestOf > choices ? ranked(events, texts, choices) : events;
   } finally {
     signal.removeEventListener('abort', abort);
     stop.abort();
   }
 }
 
-/** The events of one accepted run, choices as they come; `failed`, or the last choice's `finished`, is the last. */
-async function* follow(
-  { cachedTokens, events, cancel }: Accepted,
-  texts: readonly ChoiceText[],
-  promptTokens: number,
-): AsyncGenerator<GenerationEvent, void, void> {
-  const open = new Set(texts);
-  try {
-    for await (const event of events) {
-      if (event.type === 'begun') {
-        ({ cachedTokens } = event);
-        continue;
-      }
-      invariant(event.type !== 'prompt', 'log probabilities are refused');
-      const text = texts[event.choice];
-      // It ended with a stop string; the engine may not have heard of it yet.
-      if (!open.has(text)) continue;
-      if (event.type === 'tokens') {
-        yield* text.push(event.ids);
-        if (text.stop === undefined) continue;
-        cancel(text.choice);
-      }
-      yield* text.end();
-      open.delete(text);
-      const isCut = text.stop === undefined && event.type === 'finished' && event.cause === 'length';
-      const completionTokens = texts.reduce((sum, { tokens }) => sum + tokens, 0);
-      const usage = { promptTokens, completionTokens, cachedTokens };
-      yield { type: 'finished', choice: text.choice, reason: isCut ? 'length' : 'stop', stop: text.stop, usage };
-      if (open.size === 0) return;
-    }
-    invariant(false, 'a run ends when all choices are finished, or with an error');
-  } catch (error) {
-    // Other errors are defects, or the abort of a caller who hears nothing any more.
-    if (!(error instanceof ApiError)) throw error;
-    yield { type: 'failed', error: toFailure(error) };
-  }
+function fit(request: GenerationRequest, parts: ModelParts): Fitted {
+  if (request.truncate) return fitPrompt(request, parts);
+  return { ids: writePrompt(request, parts), prompt: request.prompt, dropped: 0 };
 }
 
-async function submit(
-  request: GenerationRequest,
-  ids: Int32Array,
-  parts: ModelParts,
-  signal: AbortSignal,
-): Promise<Accepted> {
-  const { engine, tokenizer, contextLength } = parts;
-  const room = contextLength - ids.length;
-  const options: SubmitOptions = {
+function submission(request: GenerationRequest, { ids }: Fitted, parts: ModelParts, breakers: Breakers): SubmitOptions {
+  const { choices, bestOf = choices, logprobs, echo = false } = request;
+  const room = parts.contextLength - ids.length;
+  return {
     input: { ids, spans: [] },
-    sampling: resolveSampling(request.sampling, parts),
+    sampling: resolveSampling(request.sampling, parts.samplingDefaults ?? {}, breakers),
     constraint: request.constraint,
-    choices: request.choices,
+    choices: bestOf,
     // A limit beyond the context is no mistake: clients send large ones, and the answer then ends with `length`.
     maxTokens: Math.min(request.maxTokens ?? room, room),
-    stopIds: stopIdsOf(request.prompt, tokenizer),
+    stopIds: stopIdsOf(request, parts.tokenizer),
+    // Continuations are ranked by the log probabilities of their tokens.
+    logprobs: logprobs ?? (bestOf > choices ? 0 : undefined),
+    promptLogprobs: echo && logprobs !== undefined,
     output: request.output,
     adapter: request.adapter,
     tenant: request.tenant,
@@ -108,31 +99,59 @@ async function submit(
     deadlineMs: request.deadlineMs,
     priority: request.priority ?? 0,
   };
+}
+
+async function submit(
+  options: SubmitOptions,
+  { id, prompt, choices, bestOf = choices }: GenerationRequest,
+  { engine }: ModelParts,
+  signal: AbortSignal,
+): Promise<Accepted> {
   try {
-    return await engine.submit(request.id, options, signal);
+    return await engine.submit(id, options, signal);
   } catch (error) {
-    // The engine does not know where the prompt stood in the request.
-    if (!(error instanceof ApiError) || error.param !== 'messages') throw error;
-    throw fromFailure({ ...toFailure(error), param: placeOf(request.prompt) });
+    if (!(error instanceof ApiError)) throw error;
+    // The engine does not know where the prompt stood in the request, or what the number of choices was called.
+    if (error.param === 'messages') throw fromFailure({ ...toFailure(error), param: placeOf(prompt) });
+    if (error.param === 'n' && bestOf > choices) throw fromFailure({ ...toFailure(error), param: 'best_of' });
+    throw error;
   }
 }
 
-function stopIdsOf(prompt: Prompt, { vocabulary }: Tokenizer): readonly number[] {
+function echoOf(
+  { echo = false, logprobs, prompt, choices, bestOf = choices }: GenerationRequest,
+  ids: Int32Array,
+  parts: ModelParts,
+): Echo {
+  if (!echo) return { isScored: false, events: () => [] };
+  const text = promptText(prompt, ids, parts);
+  const isScored = logprobs !== undefined;
+  const events: Echo['events'] = (scores) => {
+    const told = isScored ? { logprobs: promptLogprobs(prompt, ids, scores, parts) } : {};
+    return Array.from({ length: bestOf }, (_, choice) => ({ type: 'prompt', choice, text, ...told }));
+  };
+  return { isScored, events };
+}
+
+function stopIdsOf({ prompt, ignoreEos = false }: GenerationRequest, { vocabulary }: Tokenizer): readonly number[] {
   const fills = prompt.type !== 'chat' && prompt.suffix !== undefined;
-  return [...new Set([...vocabulary.endOfGeneration, ...(fills ? (vocabulary.fillInMiddle?.ends ?? []) : [])])];
+  // Nothing after the end of the middle belongs to it.
+  const ofMiddle = fills ? (vocabulary.fillInMiddle?.ends ?? []) : [];
+  return [...new Set([...(ignoreEos ? [] : vocabulary.endOfGeneration), ...ofMiddle])];
 }
 
 /** What the engine would not see and therefore could not refuse itself. */
-function refuseUnsupported(request: GenerationRequest): void {
-  const refuse = (what: string): never => {
-    throw new ApiError('invalid_request', `${what} not supported by this server yet.`, {
-      code: 'unsupported_parameter',
-    });
-  };
-  const { prompt } = request;
-  if (request.logprobs !== undefined) refuse('Log probabilities are');
-  if (request.truncate) refuse('Shortening a prompt that is too long is');
-  if (request.ignoreEos === true) refuse('Going on after the end of a turn is');
-  if ((request.bestOf ?? request.choices) !== request.choices) refuse('Ranked continuations are');
-  if (prompt.type === 'chat' && (prompt.tools.length > 0 || prompt.toolChoice.mode === 'required')) refuse('Tools are');
+function refuseUnsupported({ prompt, echo = false, logprobs }: GenerationRequest): void {
+  if (prompt.type === 'chat') {
+    if (prompt.tools.length > 0 || prompt.toolChoice.mode === 'required')
+      throw unsupported('Tools are not supported by this server yet.');
+  } else if (prompt.suffix !== undefined && echo && logprobs !== undefined) {
+    throw unsupported(
+      'The tokens of a text with a gap are not those of its text alone: ask for echo, logprobs or suffix, not all three.',
+    );
+  }
+}
+
+function unsupported(message: string): ApiError {
+  return new ApiError('invalid_request', message, { code: 'unsupported_parameter' });
 }

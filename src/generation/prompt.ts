@@ -53,7 +53,7 @@ export function placeOf(prompt: Prompt): string {
 }
 
 /** A lower bound that costs nothing to find. */
-function leastTokens(prompt: Prompt, longestToken: number): number {
+export function leastTokens(prompt: Prompt, longestToken: number): number {
   switch (prompt.type) {
     case 'tokens':
       return prompt.ids.length + Math.ceil((prompt.suffix ?? '').length / longestToken);
@@ -72,7 +72,7 @@ function leastTokens(prompt: Prompt, longestToken: number): number {
   }
 }
 
-function tooLong(tokens: string, prompt: Prompt, { contextLength }: ModelParts): ApiError {
+export function tooLong(tokens: string, prompt: Prompt, { contextLength }: ModelParts): ApiError {
   return new ApiError(
     'invalid_request',
     `The prompt has ${tokens} tokens, and the context of this model holds ${contextLength}, at least one of them for the answer. ` +
@@ -81,7 +81,8 @@ function tooLong(tokens: string, prompt: Prompt, { contextLength }: ModelParts):
   );
 }
 
-function encode(prompt: Prompt, model: ModelParts): Int32Array {
+/** However long it is. */
+export function encode(prompt: Prompt, model: ModelParts): Int32Array {
   const { tokenizer } = model;
   if (prompt.type !== 'chat' && prompt.suffix !== undefined) return aroundGap(prompt, prompt.suffix, tokenizer);
   switch (prompt.type) {

@@ -1,25 +1,35 @@
 // What a request asks of the sampler -> what the engine is told: the model's own defaults for what it leaves out, ids for text.
 
-import { ApiError } from '../core/errors.ts';
 import type { SamplingParams, SamplingRequest } from '../core/sampling.ts';
-import type { ModelParts } from './models.ts';
+import type { Breakers } from './breakers.ts';
+import type { SamplingDefaults } from './models.ts';
 
-const none = { temperature: 1, topP: 1, topK: 0, minP: 0 } as const;
+const none = { temperature: 1, topP: 1, topK: 0, minP: 0, repetitionPenalty: 1 } as const;
 
-/** Throws an `ApiError` for ids that the model does not have. */
-export function resolveSampling(request: SamplingRequest, { samplingDefaults = {} }: ModelParts): SamplingParams {
-  const { seed, logitBias = [], dry, frequencyPenalty, presencePenalty, repetitionPenalty } = request;
-  const isPenalized =
-    logitBias.length > 0 ||
-    (dry?.multiplier ?? 0) !== 0 ||
-    (frequencyPenalty ?? 0) !== 0 ||
-    (presencePenalty ?? 0) !== 0 ||
-    (repetitionPenalty ?? 1) !== 1;
-  if (isPenalized) {
-    throw new ApiError('invalid_request', 'Penalties and biases are not supported by this server yet.', {
-      code: 'unsupported_parameter',
-    });
-  }
-  const either = (name: keyof typeof none): number => request[name] ?? samplingDefaults[name] ?? none[name];
-  return { temperature: either('temperature'), topP: either('topP'), topK: either('topK'), minP: either('minP'), seed };
+export function resolveSampling(
+  request: SamplingRequest,
+  defaults: SamplingDefaults,
+  breakers: Breakers,
+): SamplingParams {
+  const { seed, logitBias, dry, frequencyPenalty, presencePenalty } = request;
+  const either = (name: keyof typeof none): number => request[name] ?? defaults[name] ?? none[name];
+  return {
+    temperature: either('temperature'),
+    topP: either('topP'),
+    topK: either('topK'),
+    minP: either('minP'),
+    seed,
+    repetitionPenalty: either('repetitionPenalty'),
+    ...(logitBias !== undefined && { logitBias }),
+    ...(frequencyPenalty !== undefined && { frequencyPenalty }),
+    ...(presencePenalty !== undefined && { presencePenalty }),
+    ...(dry !== undefined && dry.multiplier !== 0 && { dry: resolveDry(dry, breakers) }),
+  };
+}
+
+function resolveDry(
+  { multiplier, base, allowedLength, sequenceBreakers }: NonNullable<SamplingRequest['dry']>,
+  breakers: Breakers,
+): SamplingParams['dry'] {
+  return { multiplier, base, allowedLength, breakers: breakers.find(sequenceBreakers) };
 }

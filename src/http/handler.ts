@@ -92,14 +92,14 @@ export class Handler {
   #run(endpoint: Endpoint, { visit, principal, parameters, query }: Call, body: unknown): Promise<void> | undefined {
     const { route, operation } = endpoint;
     const fields = route.body === undefined || body === undefined ? none : checkFields(route.body.fields, body);
-    let ignored = none;
-    if (fields.size + query.unknown.length > 0) {
-      ignored = new Map([...query.unknown.map((name) => [`?${name}`, name] as const), ...fields]);
-      this.#ignore(visit, route, ignored);
-    }
+    const hasUnknown = fields.size + query.unknown.length > 0;
+    const unknown = hasUnknown
+      ? new Map([...query.unknown.map((name) => [`?${name}`, name] as const), ...fields])
+      : none;
+    if (hasUnknown) this.#ignore(visit, route, unknown);
 
     const request = { body, path: parameters, query: query.values };
-    const result = operation(request as never, new VisitContext(visit, principal, ignored));
+    const result = operation(request as never, new VisitContext(visit, principal, unknown));
     if (result instanceof Promise) return visit.life.wait(result).then((value) => this.#reply(endpoint, visit, value));
     return this.#reply(endpoint, visit, result);
   }
@@ -203,6 +203,13 @@ class VisitContext implements Context {
   };
 }
 
+function tellIgnored(visit: Visit, fields: UnknownFields): string {
+  const header = ignoredHeader(fields);
+  visit.add({ 'x-ignored-fields': header });
+  visit.note({ ignored: header });
+  return header;
+}
+
 const none: UnknownFields = new Map();
 
 function bodyOf(endpoint: Endpoint, result: unknown): string | Uint8Array {
@@ -213,13 +220,6 @@ function bodyOf(endpoint: Endpoint, result: unknown): string | Uint8Array {
   if (typeof result !== 'object' || !Object.isFrozen(result)) return text;
   endpoint.lasting = { result, body: Buffer.from(text) };
   return endpoint.lasting.body;
-}
-
-function tellIgnored(visit: Visit, fields: ReadonlyMap<string, string>): string {
-  const header = ignoredHeader(fields);
-  visit.add({ 'x-ignored-fields': header });
-  visit.note({ ignored: header });
-  return header;
 }
 
 function unknownRoute({ method, path }: Exchange, suggestion: string | undefined): ApiError {

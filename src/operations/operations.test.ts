@@ -120,11 +120,11 @@ void t.test('store: kept before the answer ends, listed, changed and deleted, fo
   t.match(await update, { id: first.id, metadata: { day: '1' }, choices: first.choices });
   t.same((await operations.updateChatCompletion({ path, body: { metadata: null } }, context)).metadata, {});
   const bob = { ...context, principal: { id: 'bob' } };
-  await t.rejects(async () => await operations.retrieveChatCompletion({ path }, bob), {
+  await t.rejects(async () => operations.retrieveChatCompletion({ path }, bob), {
     name: 'ApiError',
     kind: 'not_found',
   });
-  await t.rejects(async () => await operations.deleteChatCompletion({ path }, bob), {
+  await t.rejects(async () => operations.deleteChatCompletion({ path }, bob), {
     name: 'ApiError',
     code: 'completion_not_found',
   });
@@ -133,7 +133,7 @@ void t.test('store: kept before the answer ends, listed, changed and deleted, fo
     id: first.id,
     deleted: true,
   });
-  await t.rejects(async () => await operations.retrieveChatCompletion({ path }, context), {
+  await t.rejects(async () => operations.retrieveChatCompletion({ path }, context), {
     name: 'ApiError',
     kind: 'not_found',
   });

@@ -77,6 +77,8 @@ export function fieldTables(document: Readonly<Record<string, unknown>>): readon
   return [...tables.values()];
 }
 
+const alternative = ', or ';
+
 class Rows {
   readonly found = new Map<string, FieldRow>();
   readonly #schemas: Readonly<Record<string, Schema>>;
@@ -117,8 +119,14 @@ class Rows {
   #add(name: string, schema: Schema): void {
     const plain = { ...this.#resolve(schema), ...schema };
     const support = plain['x-support'];
-    // The same field of several kinds of messages is one row.
-    if (support === undefined || this.found.has(name)) return;
+    if (support === undefined) return;
+    const known = this.found.get(name);
+    if (known !== undefined) {
+      // The same field of several kinds of messages is one row.
+      const values = new Set([...known.values.split(alternative), ...this.#words(schema).split(alternative)]);
+      this.found.set(name, { ...known, values: [...values].join(alternative) });
+      return;
+    }
     const reason = plain['x-reason'];
     this.found.set(name, {
       name,
@@ -135,7 +143,7 @@ class Rows {
     const branches = plain.anyOf ?? plain.oneOf;
     if (branches !== undefined) {
       const words = branches.filter(({ type }) => type !== 'null').map((branch) => this.#words(branch));
-      return [...new Set(words)].join(', or ');
+      return [...new Set(words)].join(alternative);
     }
     const values = plain.enum ?? (plain.const === undefined ? [] : [plain.const]);
     if (values.length > 0)
@@ -147,7 +155,7 @@ class Rows {
       .flat()
       .filter((type) => type !== 'null')
       .map((type) => this.#typed(type, plain))
-      .join(', or ');
+      .join(alternative);
   }
 
   #typed(type: string, schema: Schema): string {

@@ -6,6 +6,7 @@ import type { Started } from './steps.ts';
 
 export function writeUsage(usage: Usage, { truncatedTokens = 0 }: Started): wire.CompletionUsage {
   const { promptTokens, completionTokens, cachedTokens, reasoningTokens = 0 } = usage;
+  const { acceptedPredictionTokens, rejectedPredictionTokens } = usage;
   return {
     prompt_tokens: promptTokens,
     completion_tokens: completionTokens,
@@ -14,7 +15,13 @@ export function writeUsage(usage: Usage, { truncatedTokens = 0 }: Started): wire
       cached_tokens: cachedTokens,
       ...(truncatedTokens > 0 && { truncated_tokens: truncatedTokens }),
     },
-    completion_tokens_details: { reasoning_tokens: reasoningTokens },
+    completion_tokens_details: {
+      reasoning_tokens: reasoningTokens,
+      ...(acceptedPredictionTokens !== undefined && {
+        accepted_prediction_tokens: acceptedPredictionTokens,
+        rejected_prediction_tokens: rejectedPredictionTokens,
+      }),
+    },
   };
 }
 

@@ -19,6 +19,7 @@ interface Kernels {
     weights: number,
     sums: number,
   ): number;
+  massFrom(x: number, maxima: number, groups: number, bound: number, weights: number): number;
   collect(x: number, maxima: number, groups: number, bound: number, ids: number, values: number): number;
 }
 
@@ -62,12 +63,12 @@ export class LogitSpace {
     this.candidates.scan();
   }
 
-  /** Only those candidates stay; the question is asked in order, of each before anything at its index has changed. */
-  narrow(keeps: (index: number) => boolean): void {
+  /** Only the candidates of the order's beginning (higher value first, lower index first among equals) that ends here stay. */
+  narrow({ value, index }: { readonly value: number; readonly index: number }): void {
     const { values } = this.candidates;
     let count = 0;
     for (let i = 0; i < values.length; i++) {
-      if (!keeps(i)) continue;
+      if (values[i] < value || (values[i] === value && i > index)) continue;
       this.ids[count] = this.ids[i];
       values[count++] = values[i];
     }
@@ -142,6 +143,11 @@ export class Logits {
       sums.byteOffset,
     );
     return { weights: weights.subarray(0, this.values.length), sums: sums.subarray(0, groups), total };
+  }
+
+  /** Once weighed: the weight of all values that reach `bound`. */
+  massFrom(bound: number): number {
+    return this.#kernels.massFrom(this.place, this.#maxima.byteOffset, this.groups, bound, this.#weights.byteOffset);
   }
 
   /** The first value that equals the largest. */

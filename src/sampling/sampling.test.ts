@@ -66,6 +66,11 @@ void t.test('forbidden and vanishing tokens are never drawn', async (t) => {
     t.ok([1, 4].includes(sample(logits, { ...open, topK: 5, seed })));
     t.equal(sample(Float32Array.of(-Infinity, -80), { ...open, seed }), 1);
     t.equal(sample(Float32Array.of(3, 3.5, 3.4), { ...open, temperature: 1e-30, seed }), 1);
+    // Neighbours of f32, far from 0: halving what lies between them must end.
+    const close = Float32Array.of(1000, 1000.0001, 999.9999, 1000.0001);
+    for (const temperature of [1e-30, 1e-6, 1e-4])
+      t.ok([1, 3].includes(sample(close, { ...open, topP: 0.5, temperature, seed })));
+    t.equal(sample(Float32Array.of(-1e38, 3e38, 2.9e38), { ...open, topP: 0.9, minP: 0.1, seed }), 1);
   }
 });
 

@@ -133,6 +133,15 @@ export function expectedTokens(options: SubmitOptions, contextLength: number, ch
   return tokens;
 }
 
+/** What each id of the prompt but the first is to score, with `top` alternatives. */
+export function expectedScores({ input }: SubmitOptions, top: number): TokenScore[] {
+  let hash = start;
+  return Array.from(input.ids.subarray(1), (id, i) => {
+    hash = mix(hash, input.ids[i]);
+    return fakeScore(logitsOf(hash), id, top);
+  });
+}
+
 export function fakeRequest(ids: readonly number[], changes: Partial<SubmitOptions> = {}): SubmitOptions {
   return {
     input: { ids: Int32Array.from(ids), spans: [] },

@@ -19,6 +19,7 @@ export class Detokenizer {
   /** Keeps the bytes of an unfinished character; replaces what cannot become one. */
   readonly #decoder = new TextDecoder('utf-8', { ignoreBOM: true });
   #stripsSpace: boolean;
+  #added: Uint8Array = nothing;
 
   constructor(tokenizer: Tokenizer & { readonly stripsLeadingSpace?: boolean }, options: DetokenizerOptions = {}) {
     this.#tokenizer = tokenizer;
@@ -27,9 +28,15 @@ export class Detokenizer {
     this.#stripsSpace = (tokenizer.stripsLeadingSpace ?? false) && !(options.continues ?? false);
   }
 
+  /** Bytes that the last token added to the text, ready or not. */
+  get added(): Uint8Array {
+    return this.#added;
+  }
+
   /** Text that became ready with this token. */
   push(id: number): string {
     const { vocabulary } = this.#tokenizer;
+    this.#added = nothing;
     const kind = vocabulary.kind(id);
     if ((kind === 'control' || kind === 'unknown') && !this.#special && !this.#shows.has(id)) return '';
     let bytes = vocabulary.bytes(id);
@@ -38,6 +45,7 @@ export class Detokenizer {
       this.#stripsSpace = false;
       if (bytes[0] === 0x20 && kind !== 'control' && kind !== 'unknown') bytes = bytes.subarray(1);
     }
+    this.#added = bytes;
     return this.#decoder.decode(bytes, { stream: true });
   }
 
@@ -46,3 +54,5 @@ export class Detokenizer {
     return this.#decoder.decode();
   }
 }
+
+const nothing = new Uint8Array();

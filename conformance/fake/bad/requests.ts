@@ -65,6 +65,7 @@ export const badReaders: readonly BadServer[] = [
     name: 'gives another greedy text each time',
     fails: [
       'chat/messages/escapes-are-text',
+      'chat/prediction/same-answer',
       'chat/sampling/greedy-repeats',
       'chat/sampling/min-p-one',
       'chat/sampling/top-k-one',
@@ -166,6 +167,20 @@ export const badReaders: readonly BadServer[] = [
     name: 'counts the tokens of one choice only',
     fails: ['chat/usage/all-choices-counted'],
     make: changeUsage((usage, choices) => (usage['completion_tokens'] = Number(usage['completion_tokens']) / choices)),
+  },
+  {
+    name: 'says what was predicted',
+    fails: ['chat/prediction/same-answer'],
+    make: () =>
+      changeBody((body) => {
+        const content = (body['prediction'] as Body | null | undefined)?.['content'];
+        return content === undefined ? undefined : { ...body, messages: [{ role: 'user', content }] };
+      }),
+  },
+  {
+    name: 'does not count what came true of a prediction',
+    fails: ['chat/prediction/counted'],
+    make: changeUsage((usage) => delete usage['completion_tokens_details']),
   },
   {
     name: 'gives the first of several choices another seed',

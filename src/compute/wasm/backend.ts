@@ -15,7 +15,7 @@ import { planLayout, splitPositions, splitTokens, type Layout } from './layout.t
 import { planJobs } from './load.ts';
 import { ThreadPool, type PlacedSegment } from './pool.ts';
 import { encodeProgram, type Segment } from './program.ts';
-import { recordBytes, writeRecord, type ProgramRecord } from './records.ts';
+import { links, recordBytes, writeRecord, type ProgramRecord } from './records.ts';
 import { strideOf } from './scratch.ts';
 
 export interface WasmOptions {
@@ -28,9 +28,9 @@ export interface WasmOptions {
   readonly profile?: boolean;
 }
 
-/** What one record of the program has taken since the last look; times are sums over the threads, in ms. */
+/** What one stage of the program has taken since the last look; times are sums over the threads, in ms. */
 export interface OperationTime {
-  /** The operation; of a matrix product its name, type and size. */
+  /** The operations; of a matrix product its name, type and size. */
   readonly label: string;
   /** Of a matrix product: bytes of the matrix, and multiplications per row of its input. */
   readonly weightBytes: number;
@@ -158,7 +158,14 @@ function placeRecords(
     const first = index;
     const words = new Uint32Array(memories[arena].buffer, layout.records);
     for (const record of records) writeRecord(words, index++, record);
-    return { arena, transfers, records: layout.records + first * recordBytes, count: records.length, first };
+    return {
+      arena,
+      transfers,
+      records: layout.records + first * recordBytes,
+      count: records.length,
+      first,
+      links: records.map(({ link = links.barrier }) => link),
+    };
   });
 }
 
@@ -218,20 +225,28 @@ export class WasmExecutor implements Executor {
     }
   }
 
-  /** Times since the last call, by record of the program, in its order. Empty without the option `profile`. */
+  /** Times since the last call, by stage of the program (link.ts), in its order. Empty without the option `profile`. */
   profile(): OperationTime[] {
     const { records, times } = this.#timing;
     if (times === undefined) return [];
     const notes = new Float64Array(times);
-    const found = records.map(({ label, weightBytes, multiplications }, index) => {
+    const found: OperationTime[] = [];
+    for (let first = 0, index = 0; index < records.length; index++) {
+      if (records[index].link === links.joined) continue;
+      const label = records
+        .slice(first, index + 1)
+        .map((record) => record.label)
+        .join(' ');
+      const { weightBytes, multiplications } = records[first];
       let work = 0;
       let wait = 0;
       for (let thread = 0; thread < this.#threads; thread++) {
-        work += notes[2 * (thread * records.length + index)];
-        wait += notes[2 * (thread * records.length + index) + 1];
+        work += notes[2 * (thread * records.length + first)];
+        wait += notes[2 * (thread * records.length + first) + 1];
       }
-      return { label, weightBytes, multiplications, work, wait };
-    });
+      found.push({ label, weightBytes, multiplications, work, wait });
+      first = index + 1;
+    }
     notes.fill(0);
     return found;
   }

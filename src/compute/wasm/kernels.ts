@@ -11,10 +11,10 @@ import { probeKernels } from './probe.ts';
 export interface Kernels {
   /** Runs this thread's share of `count` records; returns when all threads have. */
   run(records: number, count: number, batch: number, sync: number, threads: number, scratch: number): void;
-  /** This thread's share of one record, without the barrier behind it. */
-  work(record: number, batch: number, counter: number, scratch: number): void;
-  /** Waits until all threads are here. */
-  barrier(sync: number, threads: number, counter: number): void;
+  /** This thread's share of a stage of `count` joined records, without the barrier behind it. */
+  work(records: number, count: number, batch: number, counter: number, scratch: number): void;
+  /** Waits until all threads are here; resets `count` chunk counters. */
+  barrier(sync: number, threads: number, counter: number, count: number): void;
   pack2(source: number, target: number, panels: number, cols: number): void;
   pack4(source: number, target: number, panels: number, cols: number): void;
   packBytes(source: number, target: number, panels: number, cols: number): void;

@@ -5,6 +5,7 @@ import { invariant } from '../../core/errors.ts';
 import { control } from './arena.ts';
 import type { LoadJob } from './load.ts';
 import type { Transfer } from './program.ts';
+import type { Link } from './records.ts';
 
 /** A segment with its records already in the arena's memory. */
 export interface PlacedSegment {
@@ -14,6 +15,8 @@ export interface PlacedSegment {
   readonly count: number;
   /** Number of its first record in the whole program. */
   readonly first: number;
+  /** What follows each record. */
+  readonly links: readonly Link[];
 }
 
 export interface WorkerSetup {

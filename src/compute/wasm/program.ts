@@ -6,6 +6,7 @@ import type { BackendPlan, BufferId, Op, WeightId } from '../backend.ts';
 import type { KernelBuild } from './builds.ts';
 import { cacheTypes } from './cache.ts';
 import { matrixFormat, panelBytes, panelCount, quantForm } from './formats.ts';
+import { linkRecords } from './link.ts';
 import { placeOf, type Layout } from './layout.ts';
 import { items, opcodes, real, type ProgramRecord } from './records.ts';
 import { strideOf } from './scratch.ts';
@@ -69,7 +70,8 @@ class Encoder {
     const arenas = this.#valid.get(this.#plan.program.logits);
     invariant(arenas !== undefined, 'the program writes the logits');
     const [logitsArena] = arenas;
-    return { segments: this.#segments, logitsArena };
+    const segments = this.#segments.map((segment) => ({ ...segment, records: linkRecords(segment.records) }));
+    return { segments, logitsArena };
   }
 
   #arenaOf(op: Op): number {

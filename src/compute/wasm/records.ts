@@ -16,6 +16,10 @@ export const opcodes = {
   merge: 11,
 } as const;
 
+/** What follows a record (assembly/record.ts): a barrier, the next record for the same chunk, or the next record without waiting. */
+export const links = { barrier: 0, joined: 1, beside: 2 } as const;
+export type Link = (typeof links)[keyof typeof links];
+
 /** What the work items of a record are (assembly/record.ts). */
 export const items = { tokens: 0, outputs: 1, fixed: 2, packs: 3, splits: 4 } as const;
 
@@ -26,6 +30,8 @@ export interface RecordWords {
   readonly chunk: number;
   /** Words 4.., u32; `real` puts a float's bits there. */
   readonly operands: readonly number[];
+  /** A barrier unless told otherwise. */
+  readonly link?: Link;
 }
 
 /** A record of a model's program. */
@@ -48,4 +54,5 @@ export function writeRecord(words: Uint32Array, index: number, record: RecordWor
   const at = (index * recordBytes) / 4;
   words.fill(0, at, at + recordBytes / 4);
   words.set([record.opcode, record.items, record.factor, record.chunk, ...record.operands], at);
+  words[at + 31] = record.link ?? links.barrier;
 }

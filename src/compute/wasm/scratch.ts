@@ -4,6 +4,7 @@
 import type { BackendPlan, BufferId, Op } from '../backend.ts';
 import type { KernelBuild } from './builds.ts';
 import { matrixFormat, quantForm } from './formats.ts';
+import { stepsOf } from './link.ts';
 
 export interface ScratchPlan {
   readonly bytes: number;
@@ -37,16 +38,19 @@ export function planScratch(plan: BackendPlan, build: KernelBuild): ScratchPlan 
   const { ops, buffers, logits } = plan.program;
   const rowsOf = (id: BufferId): number => (buffers[id].rows === 'tokens' ? plan.limits.tokens : plan.limits.outputs);
   const lives: Life[] = buffers.map(({ cols }, id) => ({
-    from: ops.length,
+    from: Infinity,
     to: -1,
     bytes: rowsOf(id) * strideOf(cols),
     at: 0,
   }));
   const forms = new Map<string, Form>();
+  const steps = stepsOf(ops);
+  const end = steps.at(-1)?.last ?? 0;
   for (const [index, op] of ops.entries()) {
+    const { first, last } = steps[index];
     for (const id of buffersOf(op)) {
-      lives[id].from = Math.min(lives[id].from, index);
-      lives[id].to = Math.max(lives[id].to, index);
+      lives[id].from = Math.min(lives[id].from, first);
+      lives[id].to = Math.max(lives[id].to, last);
     }
     if (op.op !== 'linear') continue;
     const weight = plan.weights[op.weight];
@@ -57,12 +61,12 @@ export function planScratch(plan: BackendPlan, build: KernelBuild): ScratchPlan 
     if (known === undefined) {
       const quantBytes = rowsOf(op.x) * weight.cols * (form === 'i16' ? 2 : 1);
       const bytes = quantBytes + rowsOf(op.x) * (weight.cols / 32) * quantRecordBytes;
-      forms.set(key, { key, quantBytes, from: index, to: index, bytes, at: 0 });
+      forms.set(key, { key, quantBytes, from: first, to: last, bytes, at: 0 });
     } else {
-      known.to = index;
+      known.to = last;
     }
   }
-  lives[logits].to = ops.length;
+  lives[logits].to = end + 1;
 
   let bytes = 0;
   const placed: Life[] = [];

@@ -8,7 +8,7 @@ import { control } from './arena.ts';
 import { matrixFormat, panelCount, filePanelBytes } from './formats.ts';
 import { instantiate, type Kernels } from './kernels.ts';
 import type { LoadJob } from './load.ts';
-import { recordBytes } from './records.ts';
+import { links, recordBytes } from './records.ts';
 import type { FromWorker, PlacedSegment, ToWorker, WorkerSetup } from './pool.ts';
 import type { Transfer } from './program.ts';
 
@@ -108,7 +108,7 @@ function runSegment(segment: PlacedSegment): void {
   const kernel: Kernels = kernels[segment.arena];
   if (segment.transfers.length > 0) {
     if (setup.thread === 0) for (const transfer of segment.transfers) copy(transfer);
-    kernel.barrier(control.sync, setup.threads, 0);
+    kernel.barrier(control.sync, setup.threads, 0, 0);
   }
   const scratch = setup.scratch + setup.thread * setup.scratchBytes;
   if (times === undefined) {
@@ -118,19 +118,23 @@ function runSegment(segment: PlacedSegment): void {
   }
 }
 
-/** The same, one record after the other, with the time of each. */
+/** The same, one stage after the other, each with its time and a barrier. */
 function runTimed(kernel: Kernels, segment: PlacedSegment, scratch: number, notes: Float64Array): void {
   let before = performance.now();
-  for (let index = 0; index < segment.count; index++) {
-    const counter = control.counters + 4 * index;
-    kernel.work(segment.records + index * recordBytes, setup.header, counter, scratch);
+  let stage = 0;
+  for (const [index, link] of segment.links.entries()) {
+    if (link === links.joined) continue;
+    const count = index + 1 - stage;
+    const counter = control.counters + 4 * stage;
+    kernel.work(segment.records + stage * recordBytes, count, setup.header, counter, scratch);
     const worked = performance.now();
-    kernel.barrier(control.sync, setup.threads, counter);
+    kernel.barrier(control.sync, setup.threads, counter, count);
     const after = performance.now();
-    const at = 2 * (setup.thread * recordCount + segment.first + index);
+    const at = 2 * (setup.thread * recordCount + segment.first + stage);
     notes[at] += worked - before;
     notes[at + 1] += after - worked;
     before = after;
+    stage = index + 1;
   }
 }
 

@@ -18,9 +18,12 @@ export function attention(network: Network, x: Activation, { layer, rotations, s
   const { config, ops } = network;
   const { heads, kvHeads, headDim, window } = config;
   const block = `blk.${layer}`;
-  const q = headsOf(network, x, `${block}.attn_q`, heads, layer);
-  const k = headsOf(network, x, `${block}.attn_k`, kvHeads, layer);
+  // The three products beside each other: a backend may run them without waiting in between.
+  const projectedQ = linear(network, x, `${block}.attn_q`, heads * headDim, layer);
+  const projectedK = linear(network, x, `${block}.attn_k`, kvHeads * headDim, layer);
   const v = linear(network, x, `${block}.attn_v`, kvHeads * headDim, layer);
+  const q = normalised(network, projectedQ, `${block}.attn_q_norm`, layer);
+  const k = normalised(network, projectedK, `${block}.attn_k_norm`, layer);
   const rotation = { headDim, dims: config.rope.dims, layout: config.rope.layout, table: rotations };
   ops.rope(q, { ...rotation, heads });
   ops.rope(k, { ...rotation, heads: kvHeads });
@@ -29,9 +32,8 @@ export function attention(network: Network, x: Activation, { layer, rotations, s
   return linear(network, selects ? ops.select(mixed) : mixed, `${block}.attn_output`, config.width, layer);
 }
 
-/** A projection to `count` heads, each normalised where the architecture does so. [tokens, count * headDim] */
-function headsOf(network: Network, x: Activation, name: string, count: number, layer: number): Activation {
+/** Each head by itself, where the architecture does so. [tokens, heads * headDim] */
+function normalised(network: Network, projected: Activation, name: string, layer: number): Activation {
   const { headDim, normalisesHeads } = network.config;
-  const projected = linear(network, x, name, count * headDim, layer);
-  return normalisesHeads ? norm(network, projected, `${name}_norm`, layer, headDim) : projected;
+  return normalisesHeads ? norm(network, projected, name, layer, headDim) : projected;
 }

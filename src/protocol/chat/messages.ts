@@ -38,7 +38,8 @@ function readMessage(message: AnyMessage, param: string): Message {
   };
 }
 
-function readContent(content: wire.MessageContent | undefined, param: string): readonly ContentPart[] {
+/** Throws an `ApiError` for what is no text. */
+export function readContent(content: wire.MessageContent | undefined, param: string): readonly ContentPart[] {
   if (typeof content === 'string') return [{ type: 'text', text: content }];
   return (content ?? []).map((part, index) => {
     // A part without a type is text.

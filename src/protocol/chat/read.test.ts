@@ -1,5 +1,5 @@
 import t from 'tap';
-import type { ChatCompletionRequest } from '../../generated/types.ts';
+import type { ChatCompletionRequest, MessageContent } from '../../generated/types.ts';
 import type { RequestFacts } from '../dialect.ts';
 import { read } from './read.ts';
 
@@ -42,6 +42,7 @@ void t.test('a body of messages alone: every default', async (t) => {
     stop: [],
     ignoreEos: false,
     maxTokens: undefined,
+    prediction: undefined,
     choices: 1,
     logprobs: undefined,
     truncate: false,
@@ -54,7 +55,7 @@ void t.test('null means left out', async (t) => {
   const names =
     'model temperature top_p top_k min_p seed stop max_tokens max_completion_tokens stream_options presence_penalty frequency_penalty ' +
     'repetition_penalty dry_multiplier dry_base dry_allowed_length dry_sequence_breakers logit_bias logprobs top_logprobs n ignore_eos ' +
-    'truncate_sequence chat_template_kwargs enable_thinking reasoning_effort';
+    'truncate_sequence prediction chat_template_kwargs enable_thinking reasoning_effort';
   const nulls = Object.fromEntries(names.split(' ').map((name) => [name, null]));
   t.same(reading(nulls), reading({}));
 });
@@ -153,6 +154,24 @@ void t.test('both spellings of the limit; different values are refused', async (
     name: 'ApiError',
     kind: 'invalid_request',
     param: 'max_tokens',
+  });
+});
+
+void t.test('a prediction: a string, or parts of one text', async (t) => {
+  const content = (content: MessageContent): unknown =>
+    reading({ prediction: { type: 'content', content } }).prediction;
+  t.equal(content('a file'), 'a file');
+  t.equal(
+    content([
+      { type: 'text', text: 'a ' },
+      { type: 'text', text: 'file' },
+    ]),
+    'a file',
+  );
+  t.equal(content(null), '');
+  t.throws(() => content([{ type: 'image_url', image_url: { url: 'x' } }]), {
+    name: 'ApiError',
+    param: 'prediction.content[0]',
   });
 });
 

@@ -5,7 +5,7 @@ import type { GenerationRequest } from '../../core/generation.ts';
 import type * as wire from '../../generated/types.ts';
 import type { RequestFacts } from '../dialect.ts';
 import { checkDelivery, conflict, readLimit, readSampling, readStop } from '../generation-options.ts';
-import { readMessages } from './messages.ts';
+import { readContent, readMessages } from './messages.ts';
 import { readVariables } from './variables.ts';
 
 export function read(body: wire.ChatCompletionRequest, facts: RequestFacts): GenerationRequest {
@@ -25,12 +25,21 @@ export function read(body: wire.ChatCompletionRequest, facts: RequestFacts): Gen
     stop: readStop(body.stop),
     ignoreEos: body.ignore_eos ?? false,
     maxTokens: readLimit(body),
+    prediction: readPrediction(body),
     choices: body.n ?? 1,
     logprobs: readLogprobs(body),
     truncate: body.truncate_sequence ?? false,
     output: { type: 'logits' },
     traceId: facts.traceId,
   };
+}
+
+/** Parts of it are one text. */
+function readPrediction({ prediction }: wire.ChatCompletionRequest): string | undefined {
+  if (prediction === undefined || prediction === null) return undefined;
+  return readContent(prediction.content, 'prediction.content')
+    .map((part) => (part.type === 'text' ? part.text : ''))
+    .join('');
 }
 
 /** How many alternatives; `undefined` is no log probabilities at all. */
