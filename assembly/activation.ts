@@ -1,8 +1,34 @@
-// Activations of a quantized product, per block of 32 columns: int8 quants (in one of two forms) and a record of 32 bytes:
-//   0 scale f32   4 sum of q i32   8, 12 sums of the first and second 16 i32   16 scale * sum f32   20, 24 the same of each 16   28 unused
+// Activations of a quantized product, per block of 32 columns: int8 quants (in one of two forms) and four numbers. Rows lie in packs of
+// four, the last pack with what is left (1 to 3), so that a tile reads one stream. A pack of n rows:
+//   quants    [blocks][8 groups of 4 columns][n rows] 4 int8, or 4 i16 in the order k0 k2 k1 k3
+//   numbers   [blocks][4][n rows] 32 bits: scale f32, -sum of quants i32, scale * sum f32, -sum of the first 16 i32
+// A pack starts where its first row would start if each row lay alone.
 
-export const SCALES_SHIFT: usize = 5;
+/** Bytes of the numbers of one block of one row are 1 << 4. */
+export const NUMBERS_SHIFT: usize = 4;
 
-/** Sizes of one block of quants: i16 (strict form) or int8. */
+/** Bytes of a block of quants: i16 (strict form) or int8. */
 // @ts-ignore: decorator
 @inline export function quantShift(step: usize): usize { return step == 8 ? 6 : 5; }
+
+/** Rows of a pack. */
+@unmanaged
+export class One {
+  // @ts-ignore: decorator
+  @inline rows(): usize { return 1; }
+}
+@unmanaged
+export class Two {
+  // @ts-ignore: decorator
+  @inline rows(): usize { return 2; }
+}
+@unmanaged
+export class Three {
+  // @ts-ignore: decorator
+  @inline rows(): usize { return 3; }
+}
+@unmanaged
+export class Four {
+  // @ts-ignore: decorator
+  @inline rows(): usize { return 4; }
+}

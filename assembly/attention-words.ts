@@ -6,7 +6,7 @@
 
 import { scaleRow } from './attention-block';
 import { keyLimit, quantizeWords, WEIGHT_LIMIT } from './cache-words';
-import { exp1, expBelow, MAGIC, NEGATIVE, sumLanes, tanh4 } from './math';
+import { exp1, expBelow, ROUND, NEGATIVE, sumLanes, tanh4 } from './math';
 import { real } from './record';
 import { madd } from './simd';
 
@@ -176,7 +176,7 @@ export function weighWords(
   let most = f32x4.splat(0);
   let least = f32x4.splat(-87.0);
   let log2e = f32x4.splat(1.44269504088896341);
-  let magic = f32x4.splat(MAGIC);
+  let magic = f32x4.splat(ROUND);
   let c0 = f32x4.splat(1.0000001192092896);
   let c1 = f32x4.splat(0.6931471824645996);
   let c2 = f32x4.splat(0.2402210682630539);

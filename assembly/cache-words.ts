@@ -11,7 +11,7 @@
 // Both are read from the first byte to the last: a cache of thousands of positions comes from memory, which likes nothing else. The last
 // 4 dims of heads that are no multiple of 8 are a part of 4.
 
-import { MAGIC } from './math';
+import { ROUND } from './math';
 
 export const VALUE_LIMIT: f32 = 4095;
 export const WEIGHT_LIMIT: f32 = 8191;
@@ -56,7 +56,7 @@ export function quantizeWords(x: usize, dim: usize, limit: f32, q: usize): f32 {
   );
   let factor = f32x4.splat(most > 0 ? limit / most : 0);
   // Adding 1.5 * 2^23 rounds to integers, which are then the low bits.
-  let magic = f32x4.splat(MAGIC);
+  let magic = f32x4.splat(ROUND);
   for (let i: usize = 0; i < bytes; i += 16) {
     const words = i32x4.sub(f32x4.add(f32x4.mul(v128.load(x + i), factor), magic), magic);
     v128.store64_lane(q + (i >> 1), i16x8.narrow_i32x4_s(words, words), 0);

@@ -152,7 +152,7 @@ export class Quants {
 function quantizeGroup(x: usize, q: usize): u32 {
   const most = largest32(x);
   const inverse: f32 = most > 0 ? <f32>127.0 / most : 0;
-  quantizeSixteen(x, q, inverse, false);
-  quantizeSixteen(x + 64, q + 16, inverse, false);
+  quantizeSixteen(x, q, inverse);
+  quantizeSixteen(x + 64, q + 16, inverse);
   return narrowOne(most / <f32>127.0);
 }

@@ -101,11 +101,13 @@ function decodePanel<F>(panel: usize, row: usize, cols: usize, out: usize, scrat
   const subs = changetype<F>(0).subs();
   const parts = changetype<F>(0).parts();
   const groups: usize = 8 / parts;
+  const ready = scratch + 64;
   for (let b: usize = 0; b < cols >> 5; b += subs) {
+    changetype<F>(0).prepare(panel, ready, halfBits(), halfScale());
     for (let sub: usize = 0; sub < subs; sub++) {
       for (let part: usize = 0; part < parts; part++) {
-        v128.store(scratch, changetype<F>(0).scale(panel, sub, part, half, halfBits(), halfScale()));
-        v128.store(scratch, changetype<F>(0).offset(panel, sub, part, half, halfBits(), halfScale()), 16);
+        v128.store(scratch, changetype<F>(0).scale(panel, sub, part, half, ready, halfBits(), halfScale()));
+        v128.store(scratch, changetype<F>(0).offset(panel, sub, part, half, ready, halfBits(), halfScale()), 16);
         const scale = load<f32>(scratch + lane);
         const offset = load<f32>(scratch + lane, 16);
         for (let g = part * groups; g < (part + 1) * groups; g++) {

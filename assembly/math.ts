@@ -3,28 +3,78 @@
 
 import { madd } from './simd';
 
+/** 1.5 * 2^23: added to a small number, it leaves its nearest integer (ties to even) in the last bits. */
+export const ROUND: f32 = 12582912;
+
 /** e^x for x in [-87, 88]; x is clamped to that range. */
 export function exp4(x: v128): v128 {
-  const clamped = f32x4.min(f32x4.max(x, f32x4.splat(-87.0)), f32x4.splat(88.0));
-  const n = f32x4.nearest(f32x4.mul(clamped, f32x4.splat(1.44269504088896341)));
-  let r = madd(n, f32x4.splat(-0.693359375), clamped);
-  r = madd(n, f32x4.splat(2.12194440e-4), r);
-  let p = f32x4.splat(1.9875691500e-4);
-  p = madd(p, r, f32x4.splat(1.3981999507e-3));
-  p = madd(p, r, f32x4.splat(8.3334519073e-3));
-  p = madd(p, r, f32x4.splat(4.1665795894e-2));
-  p = madd(p, r, f32x4.splat(1.6666665459e-1));
-  p = madd(p, r, f32x4.splat(5.0000001201e-1));
-  p = f32x4.add(madd(f32x4.mul(p, r), r, r), f32x4.splat(1.0));
-  const exponent = i32x4.shl(i32x4.add(i32x4.trunc_sat_f32x4_s(n), i32x4.splat(127)), 23);
-  return f32x4.mul(p, exponent);
+  return exp4By(
+    x,
+    f32x4.splat(-87.0),
+    f32x4.splat(88.0),
+    f32x4.splat(LOG2_E),
+    f32x4.splat(ROUND),
+    f32x4.splat(MINUS_LN2_HIGH),
+    f32x4.splat(MINUS_LN2_LOW),
+    f32x4.splat(EXP_5),
+    f32x4.splat(EXP_4),
+    f32x4.splat(EXP_3),
+    f32x4.splat(EXP_2),
+    f32x4.splat(EXP_1),
+    f32x4.splat(0.5),
+    f32x4.splat(1.0),
+    i32x4.splat(127),
+  );
 }
 
-// e^x = 2^n * 2^r with n = round(x log2 e): adding 1.5 * 2^23 rounds, and leaves n in the low bits of the sum, from where it is moved
-// into the exponent of 2^r. 2^r on [-1/2, 1/2]: interpolated at the Chebyshev nodes, degree 5, error 2.1e-7.
-export const MAGIC: f32 = 12582912.0;
+export const LOG2_E: f32 = 1.44269504088896341;
+export const MINUS_LN2_HIGH: f32 = -0.693359375;
+export const MINUS_LN2_LOW: f32 = 2.12194440e-4;
+export const EXP_5: f32 = 1.9875691500e-4;
+export const EXP_4: f32 = 1.3981999507e-3;
+export const EXP_3: f32 = 8.3334519073e-3;
+export const EXP_2: f32 = 4.1665795894e-2;
+export const EXP_1: f32 = 1.6666665459e-1;
 
-/** e^x for x <= 0, 0 being e^-87 and less. Constants come from the caller's `let` locals. NaN may give any number. */
+/** The same for loops, which keep the constants. `p5` .. `p1`: EXP_5 .. EXP_1. */
+// @ts-ignore: decorator
+@inline export function exp4By(
+  x: v128,
+  least: v128,
+  most: v128,
+  log2e: v128,
+  round: v128,
+  ln2High: v128,
+  ln2Low: v128,
+  p5: v128,
+  p4: v128,
+  p3: v128,
+  p2: v128,
+  p1: v128,
+  half: v128,
+  one: v128,
+  exponentBias: v128,
+): v128 {
+  const clamped = f32x4.pmin(f32x4.pmax(x, least), most);
+  // Its last bits are the nearest integer n; the shift below leaves nothing of the others.
+  const moved = f32x4.add(f32x4.mul(clamped, log2e), round);
+  const n = f32x4.sub(moved, round);
+  let r = madd(n, ln2High, clamped);
+  r = madd(n, ln2Low, r);
+  let p = madd(p5, r, p4);
+  p = madd(p, r, p3);
+  p = madd(p, r, p2);
+  p = madd(p, r, p1);
+  p = madd(p, r, half);
+  p = f32x4.add(madd(f32x4.mul(p, r), r, r), one);
+  return f32x4.mul(p, i32x4.shl(i32x4.add(moved, exponentBias), 23));
+}
+
+/**
+ * e^x for x <= 0, cheaper: 2^n * 2^r with n = round(x log2 e) moved into the exponent of 2^r, which is interpolated at the Chebyshev
+ * nodes of [-1/2, 1/2] (degree 5, error 2.1e-7). What is below -87 counts as -87. Constants come from the caller's `let` locals;
+ * `magic`: ROUND. NaN may give any number.
+ */
 // @ts-ignore: decorator
 @inline export function expBelow(
   x: v128,
@@ -49,16 +99,14 @@ export const MAGIC: f32 = 12582912.0;
   return i32x4.add(p, i32x4.shl(moved, 23));
 }
 
-/** x / (1 + e^-x) */
-export function silu4(x: v128): v128 {
-  return f32x4.div(x, f32x4.add(f32x4.splat(1.0), exp4(f32x4.neg(x))));
-}
+export const GELU_CUBE: f32 = 0.044715;
+export const GELU_SCALE: f32 = 1.5957691216057308;
 
-/** The tanh form of GELU: x * sigmoid(2u), u = sqrt(2/pi) (x + 0.044715 x^3). */
-export function geluTanh4(x: v128): v128 {
+/** The tanh form of GELU is x * sigmoid(2u), u = sqrt(2/pi) (x + 0.044715 x^3): 2u. `a`: GELU_CUBE, `b`: GELU_SCALE. */
+// @ts-ignore: decorator
+@inline export function geluArgument(x: v128, a: v128, b: v128): v128 {
   const cube = f32x4.mul(f32x4.mul(x, x), x);
-  const u = f32x4.mul(f32x4.add(x, f32x4.mul(cube, f32x4.splat(0.044715))), f32x4.splat(1.5957691216057308));
-  return f32x4.div(x, f32x4.add(f32x4.splat(1.0), exp4(f32x4.neg(u))));
+  return f32x4.mul(f32x4.add(x, f32x4.mul(cube, a)), b);
 }
 
 /** 1 - 2 / (e^2x + 1) */

@@ -67,9 +67,10 @@ export function packQ6K(source: usize, target: usize, panels: u32, cols: u32): v
     for (let b: usize = 0; b < superblocks; b++) {
       for (let r: usize = 0; r < 8; r++) {
         const from = source + r * rowBytes + b * 210;
-        const to = target + (r << 2);
-        for (let h: usize = 0; h < 2; h++) packHalf(from + (h << 6), from + 128 + (h << 5), to + (h << 9), to + 1024 + (h << 8));
-        for (let s: usize = 0; s < 16; s++) store<u8>(target + 1536 + (s << 3) + r, load<u8>(from + s, 192));
+        for (let s: usize = 0; s < 16; s++) {
+          packSix(from, s, target + s * 96 + (r << 2));
+          store<u8>(target + 1536 + (s << 3) + r, load<u8>(from + s, 192));
+        }
         store<u16>(target + 1664 + (r << 1), load<u16>(from, 208));
       }
       target += 1680;
@@ -79,25 +80,22 @@ export function packQ6K(source: usize, target: usize, panels: u32, cols: u32): v
 }
 
 /**
- * Four blocks. `low`: 64 bytes, low nibbles blocks 0 and 1, high nibbles blocks 2 and 3. `pairs`: 32 bytes with two bits of each block.
- * Nibbles go to 4 x 128 bytes as in packPairs; bits to 4 x 2 words, in which byte j has columns 4g + j at bits 2g.
+ * Columns 16 s .. 16 s + 15 of a superblock: three words of 4 columns, with the last 4 columns in the upper bits of their bytes (format/bits.ts).
+ * Of each half of a superblock, 64 bytes hold low nibbles of the first two blocks, high ones of the others; 32 bytes two bits of each block.
  */
-function packHalf(low: usize, pairs: usize, nibbles: usize, uppers: usize): void {
-  for (let b: usize = 0; b < 4; b++) {
-    const source = low + ((b & 1) << 5);
-    const shift = <u32>(b & 2) << 1;
-    for (let g: usize = 0; g < 4; g++) {
-      const first = (load<u32>(source + (g << 2)) >> shift) & 0x0f0f0f0f;
-      const second = (load<u32>(source + (g << 2), 16) >> shift) & 0x0f0f0f0f;
-      store<u32>(nibbles + (b << 7) + (g << 5), first | (second << 4));
-    }
-    for (let half: usize = 0; half < 2; half++) {
-      let word: u32 = 0;
-      for (let g: usize = 0; g < 4; g++) {
-        const four = load<u32>(pairs + (half << 4) + (g << 2));
-        word |= ((four >> (<u32>b << 1)) & 0x03030303) << (<u32>g << 1);
-      }
-      store<u32>(uppers + (b << 6) + (half << 5), word);
-    }
-  }
+function packSix(from: usize, s: usize, to: usize): void {
+  const block = <u32>(s >> 1) & 3;
+  const low = from + ((s >> 3) << 6) + ((s & 3) << 4);
+  const pairs = from + 128 + ((s >> 3) << 5) + ((s & 1) << 4);
+  const last = six(low + 12, pairs + 12, block);
+  store<u32>(to, six(low, pairs, block) | ((last & 0x03030303) << 6));
+  store<u32>(to, six(low + 4, pairs + 4, block) | ((last & 0x0c0c0c0c) << 4), 32);
+  store<u32>(to, six(low + 8, pairs + 8, block) | ((last & 0x30303030) << 2), 64);
+}
+
+/** Four columns of a block. */
+// @ts-ignore: decorator
+@inline function six(low: usize, pairs: usize, block: u32): u32 {
+  const nibbles = (load<u32>(low) >> ((block & 2) << 1)) & 0x0f0f0f0f;
+  return nibbles | (((load<u32>(pairs) >> (block << 1)) & 0x03030303) << 4);
 }

@@ -55,7 +55,7 @@ function execute(record: usize, batch: usize, from: u32, to: u32, scratch: usize
   switch (word(record, 0)) {
     case Opcode.EMBED: embed(record, batch, from, to, scratch); break;
     case Opcode.RMS_NORM: rmsNorm(record, from, to); break;
-    case Opcode.QUANTIZE: quantize(record, from, to); break;
+    case Opcode.QUANTIZE: quantize(record, batch, from, to); break;
     case Opcode.BIAS: addBias(record, from, to); break;
     case Opcode.ADD: add(record, from, to); break;
     case Opcode.GATE: gate(record, from, to); break;

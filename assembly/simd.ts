@@ -25,6 +25,16 @@
   return f32x4.extract_lane(f32x4.relaxed_madd(f32x4.splat(a), f32x4.splat(b), f32x4.splat(c)), 0);
 }
 
+/**
+ * A constant that the compiler does not take for one, so that it stays in a register: a known one is made anew each time round a loop.
+ * `count`: anything below 2^31 that only the caller knows.
+ */
+// @ts-ignore: decorator
+@inline export function kept(value: i32, count: usize): i32 { return value + <i32>(count >> 31); }
+
+// @ts-ignore: decorator
+@inline export function keptFloat(value: f32, count: usize): v128 { return i32x4.splat(kept(reinterpret<i32>(value), count)); }
+
 // Products of words and activations, by the range of the weights. `pair` is the mask 0x00ff00ff; `ones` eight times 1.
 
 /** Weights of 0..255. */
@@ -55,6 +65,9 @@ export class Bytes {
     if (BUILD == 2) return i32x4.relaxed_dot_i8x16_i7x16_add_s(even, low, sum);
     return i32x4.add(i32x4.add(sum, i32x4.dot_i16x8_s(low, even)), i32x4.dot_i16x8_s(high, odd));
   }
+  /** Whether sums may start from an i32. */
+  // @ts-ignore: decorator
+  @inline starts(): bool { return true; }
   // @ts-ignore: decorator
   @inline total(sum: v128, ones: v128): v128 { return sum; }
 }
@@ -87,6 +100,9 @@ export class Nibbles {
     if (BUILD == 1) return i16x8.add(sum, i16x8.relaxed_dot_i8x16_i7x16_s(even, low));
     return i32x4.add(i32x4.add(sum, i32x4.dot_i16x8_s(low, even)), i32x4.dot_i16x8_s(high, odd));
   }
+  /** Whether sums may start from an i32. */
+  // @ts-ignore: decorator
+  @inline starts(): bool { return BUILD != 1; }
   // @ts-ignore: decorator
   @inline total(sum: v128, ones: v128): v128 {
     if (BUILD == 1) return i32x4.dot_i16x8_s(sum, ones);
@@ -122,6 +138,9 @@ export class Smalls {
     if (BUILD == 1) return i32x4.add(sum, i32x4.dot_i16x8_s(i16x8.relaxed_dot_i8x16_i7x16_s(even, low), ones));
     return i32x4.add(i32x4.add(sum, i32x4.dot_i16x8_s(low, even)), i32x4.dot_i16x8_s(high, odd));
   }
+  /** Whether sums may start from an i32. */
+  // @ts-ignore: decorator
+  @inline starts(): bool { return true; }
   // @ts-ignore: decorator
   @inline total(sum: v128, ones: v128): v128 { return sum; }
 }

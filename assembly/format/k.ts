@@ -1,7 +1,7 @@
 // Panels of 8 rows of the K-quants' 256-column superblocks (packing: pack-k.ts). Q4_K and Q5_K have a scale and a minimum per 32 columns;
 // Q6_K has a scale per 16: two parts. The questions are those of simple.ts.
 
-import { bytes4, fifth, halves, nibbles, signed4, upper } from './bits';
+import { bytes4, fifth, nibbles, signed4, sixBits, superScales } from './bits';
 
 /** 8 x 128 bytes of nibbles as in Q4_0 | 8 x 8 scales | 8 x 8 minima | 8 f16 d | 8 f16 dmin */
 @unmanaged
@@ -19,7 +19,7 @@ export class Q4_K {
   // @ts-ignore: decorator
   @inline hasOffset(): bool { return true; }
   // @ts-ignore: decorator
-  @inline unpacks(): bool { return true; }
+  @inline unpacks(): usize { return 8; }
   // @ts-ignore: decorator
   @inline shares(): bool { return true; }
   // @ts-ignore: decorator
@@ -29,12 +29,19 @@ export class Q4_K {
     return nibbles(raw, high, m);
   }
   // @ts-ignore: decorator
-  @inline scale(p: usize, sub: usize, part: usize, half: usize, bits: v128, by: v128): v128 {
-    return f32x4.mul(halves(p + 1152, half, bits, by), bytes4(p + 1024 + (sub << 3) + (half >> 2)));
+  @inline prepare(p: usize, ready: usize, bits: v128, by: v128): void {
+    v128.store(ready, superScales(p + 1152, 0));
+    v128.store(ready, superScales(p + 1152, 16), 16);
+    v128.store(ready, f32x4.neg(superScales(p + 1168, 0)), 32);
+    v128.store(ready, f32x4.neg(superScales(p + 1168, 16)), 48);
   }
   // @ts-ignore: decorator
-  @inline offset(p: usize, sub: usize, part: usize, half: usize, bits: v128, by: v128): v128 {
-    return f32x4.neg(f32x4.mul(halves(p + 1168, half, bits, by), bytes4(p + 1088 + (sub << 3) + (half >> 2))));
+  @inline scale(p: usize, sub: usize, part: usize, half: usize, ready: usize, bits: v128, by: v128): v128 {
+    return f32x4.mul(v128.load(ready + half), bytes4(p + 1024 + (sub << 3) + (half >> 2)));
+  }
+  // @ts-ignore: decorator
+  @inline offset(p: usize, sub: usize, part: usize, half: usize, ready: usize, bits: v128, by: v128): v128 {
+    return f32x4.mul(v128.load(ready + half, 32), bytes4(p + 1088 + (sub << 3) + (half >> 2)));
   }
 }
 
@@ -54,30 +61,37 @@ export class Q5_K {
   // @ts-ignore: decorator
   @inline hasOffset(): bool { return true; }
   // @ts-ignore: decorator
-  @inline unpacks(): bool { return true; }
+  @inline unpacks(): usize { return 8; }
   // @ts-ignore: decorator
   @inline shares(): bool { return true; }
   // @ts-ignore: decorator
   @inline raw(p: usize, sub: usize, high: usize, g: usize, half: usize): v128 { return v128.load(p + (sub << 7) + (g << 5) + half); }
   // @ts-ignore: decorator
   @inline word(raw: v128, p: usize, sub: usize, high: usize, g: usize, half: usize, m: v128, more: v128): v128 {
-    return v128.or(nibbles(raw, high, m), fifth(v128.load(p + 1024 + (sub << 5) + half), high + g, more));
+    return v128.or(nibbles(raw, high, m), fifth(v128.load(p + 1024 + (sub << 5) + half), high, g, more));
   }
   // @ts-ignore: decorator
-  @inline scale(p: usize, sub: usize, part: usize, half: usize, bits: v128, by: v128): v128 {
-    return f32x4.mul(halves(p + 1408, half, bits, by), bytes4(p + 1280 + (sub << 3) + (half >> 2)));
+  @inline prepare(p: usize, ready: usize, bits: v128, by: v128): void {
+    v128.store(ready, superScales(p + 1408, 0));
+    v128.store(ready, superScales(p + 1408, 16), 16);
+    v128.store(ready, f32x4.neg(superScales(p + 1424, 0)), 32);
+    v128.store(ready, f32x4.neg(superScales(p + 1424, 16)), 48);
   }
   // @ts-ignore: decorator
-  @inline offset(p: usize, sub: usize, part: usize, half: usize, bits: v128, by: v128): v128 {
-    return f32x4.neg(f32x4.mul(halves(p + 1424, half, bits, by), bytes4(p + 1344 + (sub << 3) + (half >> 2))));
+  @inline scale(p: usize, sub: usize, part: usize, half: usize, ready: usize, bits: v128, by: v128): v128 {
+    return f32x4.mul(v128.load(ready + half), bytes4(p + 1280 + (sub << 3) + (half >> 2)));
+  }
+  // @ts-ignore: decorator
+  @inline offset(p: usize, sub: usize, part: usize, half: usize, ready: usize, bits: v128, by: v128): v128 {
+    return f32x4.mul(v128.load(ready + half, 32), bytes4(p + 1344 + (sub << 3) + (half >> 2)));
   }
 }
 
-/** 8 x 128 bytes of low nibbles | 8 x 2 x 32 bytes of upper bit pairs (columns 0-15, 16-31) | 16 x 8 int8 scales | 8 f16 d */
+/** 16 x 96 bytes of six bits (`sixBits`), each 16 columns | 16 x 8 int8 scales | 8 f16 d */
 @unmanaged
 export class Q6_K {
   // @ts-ignore: decorator
-  @inline moreBits(): u8 { return 48; }
+  @inline moreBits(): u8 { return 0xc0; }
   // @ts-ignore: decorator
   @inline bytes(): usize { return 1680; }
   // @ts-ignore: decorator
@@ -89,21 +103,26 @@ export class Q6_K {
   // @ts-ignore: decorator
   @inline hasOffset(): bool { return false; }
   // @ts-ignore: decorator
-  @inline unpacks(): bool { return true; }
+  @inline unpacks(): usize { return 8; }
   // @ts-ignore: decorator
-  @inline shares(): bool { return true; }
+  @inline shares(): bool { return false; }
   // @ts-ignore: decorator
-  @inline raw(p: usize, sub: usize, high: usize, g: usize, half: usize): v128 { return v128.load(p + (sub << 7) + (g << 5) + half); }
+  @inline raw(p: usize, sub: usize, high: usize, g: usize, half: usize): v128 { return i32x4.splat(0); }
   // @ts-ignore: decorator
   @inline word(raw: v128, p: usize, sub: usize, high: usize, g: usize, half: usize, m: v128, more: v128): v128 {
-    return v128.or(nibbles(raw, high, m), upper(v128.load(p + 1024 + (sub << 6) + (high << 3) + half), g, more));
+    return sixBits(p + sub * 192 + high * 24 + half, g, more);
   }
   // @ts-ignore: decorator
-  @inline scale(p: usize, sub: usize, part: usize, half: usize, bits: v128, by: v128): v128 {
-    return f32x4.mul(halves(p + 1664, half, bits, by), signed4(p + 1536 + (((sub << 1) + part) << 3) + (half >> 2)));
+  @inline prepare(p: usize, ready: usize, bits: v128, by: v128): void {
+    v128.store(ready, superScales(p + 1664, 0));
+    v128.store(ready, superScales(p + 1664, 16), 16);
   }
   // @ts-ignore: decorator
-  @inline offset(p: usize, sub: usize, part: usize, half: usize, bits: v128, by: v128): v128 {
+  @inline scale(p: usize, sub: usize, part: usize, half: usize, ready: usize, bits: v128, by: v128): v128 {
+    return f32x4.mul(v128.load(ready + half), signed4(p + 1536 + (((sub << 1) + part) << 3) + (half >> 2)));
+  }
+  // @ts-ignore: decorator
+  @inline offset(p: usize, sub: usize, part: usize, half: usize, ready: usize, bits: v128, by: v128): v128 {
     return i32x4.splat(0);
   }
 }

@@ -25,7 +25,7 @@ export class Q8_0 {
   // @ts-ignore: decorator
   @inline hasOffset(): bool { return false; }
   // @ts-ignore: decorator
-  @inline unpacks(): bool { return false; }
+  @inline unpacks(): usize { return 32; }
   // @ts-ignore: decorator
   @inline shares(): bool { return false; }
   // @ts-ignore: decorator
@@ -35,11 +35,13 @@ export class Q8_0 {
     return raw;
   }
   // @ts-ignore: decorator
-  @inline scale(p: usize, sub: usize, part: usize, half: usize, bits: v128, by: v128): v128 {
+  @inline prepare(p: usize, ready: usize, bits: v128, by: v128): void {}
+  // @ts-ignore: decorator
+  @inline scale(p: usize, sub: usize, part: usize, half: usize, ready: usize, bits: v128, by: v128): v128 {
     return halves(p + 256, half, bits, by);
   }
   // @ts-ignore: decorator
-  @inline offset(p: usize, sub: usize, part: usize, half: usize, bits: v128, by: v128): v128 {
+  @inline offset(p: usize, sub: usize, part: usize, half: usize, ready: usize, bits: v128, by: v128): v128 {
     return i32x4.splat(0);
   }
 }
@@ -60,7 +62,7 @@ export class Q4_0 {
   // @ts-ignore: decorator
   @inline hasOffset(): bool { return false; }
   // @ts-ignore: decorator
-  @inline unpacks(): bool { return false; }
+  @inline unpacks(): usize { return 16; }
   // @ts-ignore: decorator
   @inline shares(): bool { return true; }
   // @ts-ignore: decorator
@@ -70,11 +72,13 @@ export class Q4_0 {
     return nibbles(raw, high, m);
   }
   // @ts-ignore: decorator
-  @inline scale(p: usize, sub: usize, part: usize, half: usize, bits: v128, by: v128): v128 {
+  @inline prepare(p: usize, ready: usize, bits: v128, by: v128): void {}
+  // @ts-ignore: decorator
+  @inline scale(p: usize, sub: usize, part: usize, half: usize, ready: usize, bits: v128, by: v128): v128 {
     return halves(p + 128, half, bits, by);
   }
   // @ts-ignore: decorator
-  @inline offset(p: usize, sub: usize, part: usize, half: usize, bits: v128, by: v128): v128 {
+  @inline offset(p: usize, sub: usize, part: usize, half: usize, ready: usize, bits: v128, by: v128): v128 {
     return i32x4.splat(0);
   }
 }
@@ -95,7 +99,7 @@ export class Q4_1 {
   // @ts-ignore: decorator
   @inline hasOffset(): bool { return true; }
   // @ts-ignore: decorator
-  @inline unpacks(): bool { return true; }
+  @inline unpacks(): usize { return 8; }
   // @ts-ignore: decorator
   @inline shares(): bool { return true; }
   // @ts-ignore: decorator
@@ -105,11 +109,13 @@ export class Q4_1 {
     return nibbles(raw, high, m);
   }
   // @ts-ignore: decorator
-  @inline scale(p: usize, sub: usize, part: usize, half: usize, bits: v128, by: v128): v128 {
+  @inline prepare(p: usize, ready: usize, bits: v128, by: v128): void {}
+  // @ts-ignore: decorator
+  @inline scale(p: usize, sub: usize, part: usize, half: usize, ready: usize, bits: v128, by: v128): v128 {
     return halves(p + 128, half, bits, by);
   }
   // @ts-ignore: decorator
-  @inline offset(p: usize, sub: usize, part: usize, half: usize, bits: v128, by: v128): v128 {
+  @inline offset(p: usize, sub: usize, part: usize, half: usize, ready: usize, bits: v128, by: v128): v128 {
     return halves(p + 144, half, bits, by);
   }
 }
@@ -130,21 +136,23 @@ export class Q5_0 {
   // @ts-ignore: decorator
   @inline hasOffset(): bool { return false; }
   // @ts-ignore: decorator
-  @inline unpacks(): bool { return true; }
+  @inline unpacks(): usize { return 8; }
   // @ts-ignore: decorator
   @inline shares(): bool { return true; }
   // @ts-ignore: decorator
   @inline raw(p: usize, sub: usize, high: usize, g: usize, half: usize): v128 { return v128.load(p + (g << 5) + half); }
   // @ts-ignore: decorator
   @inline word(raw: v128, p: usize, sub: usize, high: usize, g: usize, half: usize, m: v128, more: v128): v128 {
-    return v128.or(nibbles(raw, high, m), fifth(v128.load(p + 128 + half), high + g, more));
+    return v128.or(nibbles(raw, high, m), fifth(v128.load(p + 128 + half), high, g, more));
   }
   // @ts-ignore: decorator
-  @inline scale(p: usize, sub: usize, part: usize, half: usize, bits: v128, by: v128): v128 {
+  @inline prepare(p: usize, ready: usize, bits: v128, by: v128): void {}
+  // @ts-ignore: decorator
+  @inline scale(p: usize, sub: usize, part: usize, half: usize, ready: usize, bits: v128, by: v128): v128 {
     return halves(p + 160, half, bits, by);
   }
   // @ts-ignore: decorator
-  @inline offset(p: usize, sub: usize, part: usize, half: usize, bits: v128, by: v128): v128 {
+  @inline offset(p: usize, sub: usize, part: usize, half: usize, ready: usize, bits: v128, by: v128): v128 {
     return i32x4.splat(0);
   }
 }
@@ -165,21 +173,23 @@ export class Q5_1 {
   // @ts-ignore: decorator
   @inline hasOffset(): bool { return true; }
   // @ts-ignore: decorator
-  @inline unpacks(): bool { return true; }
+  @inline unpacks(): usize { return 8; }
   // @ts-ignore: decorator
   @inline shares(): bool { return true; }
   // @ts-ignore: decorator
   @inline raw(p: usize, sub: usize, high: usize, g: usize, half: usize): v128 { return v128.load(p + (g << 5) + half); }
   // @ts-ignore: decorator
   @inline word(raw: v128, p: usize, sub: usize, high: usize, g: usize, half: usize, m: v128, more: v128): v128 {
-    return v128.or(nibbles(raw, high, m), fifth(v128.load(p + 128 + half), high + g, more));
+    return v128.or(nibbles(raw, high, m), fifth(v128.load(p + 128 + half), high, g, more));
   }
   // @ts-ignore: decorator
-  @inline scale(p: usize, sub: usize, part: usize, half: usize, bits: v128, by: v128): v128 {
+  @inline prepare(p: usize, ready: usize, bits: v128, by: v128): void {}
+  // @ts-ignore: decorator
+  @inline scale(p: usize, sub: usize, part: usize, half: usize, ready: usize, bits: v128, by: v128): v128 {
     return halves(p + 160, half, bits, by);
   }
   // @ts-ignore: decorator
-  @inline offset(p: usize, sub: usize, part: usize, half: usize, bits: v128, by: v128): v128 {
+  @inline offset(p: usize, sub: usize, part: usize, half: usize, ready: usize, bits: v128, by: v128): v128 {
     return halves(p + 176, half, bits, by);
   }
 }

@@ -20,9 +20,11 @@ export class U32 {
   // @ts-ignore: decorator
   @inline word(raw: v128, p: usize, sub: usize, high: usize, g: usize, half: usize, m: v128, more: v128): v128 { return raw; }
   // @ts-ignore: decorator
-  @inline scale(p: usize, sub: usize, part: usize, half: usize, bits: v128, by: v128): v128 { return v128.load(p + half, 256); }
+  @inline prepare(p: usize, ready: usize, bits: v128, by: v128): void {}
   // @ts-ignore: decorator
-  @inline offset(p: usize, sub: usize, part: usize, half: usize, bits: v128, by: v128): v128 { return v128.load(p + half, 288); }
+  @inline scale(p: usize, sub: usize, part: usize, half: usize, ready: usize, bits: v128, by: v128): v128 { return v128.load(p + half, 256); }
+  // @ts-ignore: decorator
+  @inline offset(p: usize, sub: usize, part: usize, half: usize, ready: usize, bits: v128, by: v128): v128 { return v128.load(p + half, 288); }
 }
 
 @unmanaged
@@ -42,7 +44,9 @@ export class U16 {
   // @ts-ignore: decorator
   @inline word(raw: v128, p: usize, sub: usize, high: usize, g: usize, half: usize, m: v128, more: v128): v128 { return raw; }
   // @ts-ignore: decorator
-  @inline scale(p: usize, sub: usize, part: usize, half: usize, bits: v128, by: v128): v128 { return v128.load(p + (part << 5) + half, 256); }
+  @inline prepare(p: usize, ready: usize, bits: v128, by: v128): void {}
   // @ts-ignore: decorator
-  @inline offset(p: usize, sub: usize, part: usize, half: usize, bits: v128, by: v128): v128 { return v128.load(p + (part << 5) + half, 320); }
+  @inline scale(p: usize, sub: usize, part: usize, half: usize, ready: usize, bits: v128, by: v128): v128 { return v128.load(p + (part << 5) + half, 256); }
+  // @ts-ignore: decorator
+  @inline offset(p: usize, sub: usize, part: usize, half: usize, ready: usize, bits: v128, by: v128): v128 { return v128.load(p + (part << 5) + half, 320); }
 }

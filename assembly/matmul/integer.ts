@@ -1,160 +1,230 @@
-// Tiles of 4 tokens; single tokens: row.ts. y = W x for weights of unsigned bytes with a scale (and perhaps an offset) per part of a block of 32 columns (one part of 32 or two of
-// 16), activations as activation.ts has them. Per part, blocks and parts ascending:
+// One block of a tile: 32 columns of 8 rows of weights x 1 to 4 rows of activations (a pack of activation.ts).
+// y = W x for weights of unsigned bytes with a scale (and perhaps an offset) per part of a block of 32 columns (one part of 32 or two of 16).
+// Per part, blocks and parts ascending:
 //   acc = f32(sum(byte * q) - bias * sum(q)) * (weight scale * activation scale) + acc,   then   acc = offset * (scale * sum(q)) + acc
-// One order of every sum, whatever the tile; integer parts are exact. F: format class (format/), R: range class (simd.ts).
+// One order of every sum, whatever the tile; integer parts are exact. W: class of the words (format/), F: class that knows bias and offset,
+// R: range class (simd.ts), T: rows of the pack.
 
-import { halfBits, halfScale } from '../half';
-import { madd } from '../simd';
-import { quantShift } from '../activation';
+import { kept, madd } from '../simd';
 
-/** 8 rows x 4 tokens; the f32 tile stays in memory, so that the integer sums keep the registers. */
-export function tile4<F, R>(
-  w: usize,
-  q: usize,
+/** Constants of half.ts. */
+export const HALF_BITS: i32 = <i32>0x8fffffff;
+export const HALF_SCALE: i32 = 0x77800000;
+
+/** `acc`: f32 [rows][8], in memory, so that the integer sums keep the registers. */
+// @ts-ignore: decorator
+@inline function block<W, F, R, T>(
+  p: usize,
+  sub: usize,
+  ready: usize,
+  x: usize,
   s: usize,
-  blocks: usize,
-  bias: i32,
-  hasOffset: bool,
-  y: usize,
-  stride: usize,
+  acc: usize,
+  m: v128,
+  more: v128,
+  bits: v128,
+  by: v128,
+  pair: v128,
+  ones: v128,
 ): void {
+  const rows = changetype<T>(0).rows();
   const step = changetype<R>(0).step();
-  const subs = changetype<F>(0).subs();
-  const parts = changetype<F>(0).parts();
-  const quantRow = blocks << quantShift(step);
-  const recordRow = blocks << 5;
-  let m = i8x16.splat(15);
-  let more = i8x16.splat(changetype<F>(0).moreBits());
-  let bits = halfBits();
-  let by = halfScale();
-  let pair = i32x4.splat(0x00ff00ff);
-  let ones = i16x8.splat(1);
-  clear4(y, stride);
-  let p = w;
-  for (let b: usize = 0; b < blocks; b += subs) {
-    for (let sub: usize = 0; sub < subs; sub++) {
-      for (let part: usize = 0; part < parts; part++) {
-        let a0 = i32x4.splat(0);
-        let b0 = i32x4.splat(0);
-        let a1 = i32x4.splat(0);
-        let b1 = i32x4.splat(0);
-        let a2 = i32x4.splat(0);
-        let b2 = i32x4.splat(0);
-        let a3 = i32x4.splat(0);
-        let b3 = i32x4.splat(0);
-        if (parts == 1 || part == 0) {
-          for (let g: usize = 0; g < 4; g++) {
-            const w0 = changetype<F>(0).word(changetype<F>(0).raw(p, sub, 0, g, 0), p, sub, 0, g, 0, m, more);
-            const w1 = changetype<F>(0).word(changetype<F>(0).raw(p, sub, 0, g, 16), p, sub, 0, g, 16, m, more);
-            const low0 = changetype<R>(0).low(w0, pair);
-            const high0 = changetype<R>(0).high(w0);
-            const low1 = changetype<R>(0).low(w1, pair);
-            const high1 = changetype<R>(0).high(w1);
-            let even = changetype<R>(0).even(q);
-            let odd = changetype<R>(0).odd(q);
-            a0 = changetype<R>(0).mac(a0, low0, high0, even, odd, ones);
-            b0 = changetype<R>(0).mac(b0, low1, high1, even, odd, ones);
-            let row = q + quantRow;
-            even = changetype<R>(0).even(row);
-            odd = changetype<R>(0).odd(row);
-            a1 = changetype<R>(0).mac(a1, low0, high0, even, odd, ones);
-            b1 = changetype<R>(0).mac(b1, low1, high1, even, odd, ones);
-            row += quantRow;
-            even = changetype<R>(0).even(row);
-            odd = changetype<R>(0).odd(row);
-            a2 = changetype<R>(0).mac(a2, low0, high0, even, odd, ones);
-            b2 = changetype<R>(0).mac(b2, low1, high1, even, odd, ones);
-            row += quantRow;
-            even = changetype<R>(0).even(row);
-            odd = changetype<R>(0).odd(row);
-            a3 = changetype<R>(0).mac(a3, low0, high0, even, odd, ones);
-            b3 = changetype<R>(0).mac(b3, low1, high1, even, odd, ones);
-            q += step;
-          }
+  const parts = changetype<W>(0).parts();
+  const shares = changetype<W>(0).shares();
+  // Two groups of columns at once: where they share bytes, and where the scheduler likes longer bodies (not in Node 20).
+  const both = parts == 1 && (shares || BUILD == 2);
+  const groups: usize = parts == 1 && !both ? 8 : 4;
+  for (let part: usize = 0; part < parts; part++) {
+    const high: usize = parts == 1 ? 0 : part << 2;
+    let a0 = start<F, R, T>(s, 0, part, parts);
+    let b0 = a0;
+    let a1 = start<F, R, T>(s, 1, part, parts);
+    let b1 = a1;
+    let a2 = start<F, R, T>(s, 2, part, parts);
+    let b2 = a2;
+    let a3 = start<F, R, T>(s, 3, part, parts);
+    let b3 = a3;
+    for (let g: usize = 0; g < groups; g++) {
+      let raw0 = changetype<W>(0).raw(p, sub, high, g, 0);
+      let raw1 = changetype<W>(0).raw(p, sub, high, g, 16);
+      let word = changetype<W>(0).word(raw0, p, sub, high, g, 0, m, more);
+      let low0 = changetype<R>(0).low(word, pair);
+      let high0 = changetype<R>(0).high(word);
+      word = changetype<W>(0).word(raw1, p, sub, high, g, 16, m, more);
+      let low1 = changetype<R>(0).low(word, pair);
+      let high1 = changetype<R>(0).high(word);
+      let at = x;
+      let even = changetype<R>(0).even(at);
+      let odd = changetype<R>(0).odd(at);
+      a0 = changetype<R>(0).mac(a0, low0, high0, even, odd, ones);
+      b0 = changetype<R>(0).mac(b0, low1, high1, even, odd, ones);
+      if (rows > 1) {
+        even = changetype<R>(0).even(at + step);
+        odd = changetype<R>(0).odd(at + step);
+        a1 = changetype<R>(0).mac(a1, low0, high0, even, odd, ones);
+        b1 = changetype<R>(0).mac(b1, low1, high1, even, odd, ones);
+      }
+      if (rows > 2) {
+        even = changetype<R>(0).even(at + 2 * step);
+        odd = changetype<R>(0).odd(at + 2 * step);
+        a2 = changetype<R>(0).mac(a2, low0, high0, even, odd, ones);
+        b2 = changetype<R>(0).mac(b2, low1, high1, even, odd, ones);
+      }
+      if (rows > 3) {
+        even = changetype<R>(0).even(at + 3 * step);
+        odd = changetype<R>(0).odd(at + 3 * step);
+        a3 = changetype<R>(0).mac(a3, low0, high0, even, odd, ones);
+        b3 = changetype<R>(0).mac(b3, low1, high1, even, odd, ones);
+      }
+      if (both) {
+        if (!shares) {
+          raw0 = changetype<W>(0).raw(p, sub, 4, g, 0);
+          raw1 = changetype<W>(0).raw(p, sub, 4, g, 16);
         }
-        if (parts == 1 || part == 1) {
-          for (let g: usize = 0; g < 4; g++) {
-            const w0 = changetype<F>(0).word(changetype<F>(0).raw(p, sub, 4, g, 0), p, sub, 4, g, 0, m, more);
-            const w1 = changetype<F>(0).word(changetype<F>(0).raw(p, sub, 4, g, 16), p, sub, 4, g, 16, m, more);
-            const low0 = changetype<R>(0).low(w0, pair);
-            const high0 = changetype<R>(0).high(w0);
-            const low1 = changetype<R>(0).low(w1, pair);
-            const high1 = changetype<R>(0).high(w1);
-            let even = changetype<R>(0).even(q);
-            let odd = changetype<R>(0).odd(q);
-            a0 = changetype<R>(0).mac(a0, low0, high0, even, odd, ones);
-            b0 = changetype<R>(0).mac(b0, low1, high1, even, odd, ones);
-            let row = q + quantRow;
-            even = changetype<R>(0).even(row);
-            odd = changetype<R>(0).odd(row);
-            a1 = changetype<R>(0).mac(a1, low0, high0, even, odd, ones);
-            b1 = changetype<R>(0).mac(b1, low1, high1, even, odd, ones);
-            row += quantRow;
-            even = changetype<R>(0).even(row);
-            odd = changetype<R>(0).odd(row);
-            a2 = changetype<R>(0).mac(a2, low0, high0, even, odd, ones);
-            b2 = changetype<R>(0).mac(b2, low1, high1, even, odd, ones);
-            row += quantRow;
-            even = changetype<R>(0).even(row);
-            odd = changetype<R>(0).odd(row);
-            a3 = changetype<R>(0).mac(a3, low0, high0, even, odd, ones);
-            b3 = changetype<R>(0).mac(b3, low1, high1, even, odd, ones);
-            q += step;
-          }
+        word = changetype<W>(0).word(raw0, p, sub, 4, g, 0, m, more);
+        low0 = changetype<R>(0).low(word, pair);
+        high0 = changetype<R>(0).high(word);
+        word = changetype<W>(0).word(raw1, p, sub, 4, g, 16, m, more);
+        low1 = changetype<R>(0).low(word, pair);
+        high1 = changetype<R>(0).high(word);
+        at = x + 4 * rows * step;
+        even = changetype<R>(0).even(at);
+        odd = changetype<R>(0).odd(at);
+        a0 = changetype<R>(0).mac(a0, low0, high0, even, odd, ones);
+        b0 = changetype<R>(0).mac(b0, low1, high1, even, odd, ones);
+        if (rows > 1) {
+          even = changetype<R>(0).even(at + step);
+          odd = changetype<R>(0).odd(at + step);
+          a1 = changetype<R>(0).mac(a1, low0, high0, even, odd, ones);
+          b1 = changetype<R>(0).mac(b1, low1, high1, even, odd, ones);
         }
-        const scale0 = changetype<F>(0).scale(p, sub, part, 0, bits, by);
-        const scale1 = changetype<F>(0).scale(p, sub, part, 16, bits, by);
-        const sums = sumsOf(s, part, parts);
-        let n = i32x4.splat(bias);
-        let at: usize = 0;
-        accumulate(y, s, sums, changetype<R>(0).total(a0, ones), changetype<R>(0).total(b0, ones), scale0, scale1, n);
-        let row = y + stride;
-        at += recordRow;
-        accumulate(row, s + at, sums + at, changetype<R>(0).total(a1, ones), changetype<R>(0).total(b1, ones), scale0, scale1, n);
-        row += stride;
-        at += recordRow;
-        accumulate(row, s + at, sums + at, changetype<R>(0).total(a2, ones), changetype<R>(0).total(b2, ones), scale0, scale1, n);
-        row += stride;
-        at += recordRow;
-        accumulate(row, s + at, sums + at, changetype<R>(0).total(a3, ones), changetype<R>(0).total(b3, ones), scale0, scale1, n);
-        if (hasOffset) {
-          const offset0 = changetype<F>(0).offset(p, sub, part, 0, bits, by);
-          const offset1 = changetype<F>(0).offset(p, sub, part, 16, bits, by);
-          addOffset(y, sums, offset0, offset1);
-          addOffset(y + stride, sums + recordRow, offset0, offset1);
-          addOffset(y + 2 * stride, sums + 2 * recordRow, offset0, offset1);
-          addOffset(y + 3 * stride, sums + 3 * recordRow, offset0, offset1);
+        if (rows > 2) {
+          even = changetype<R>(0).even(at + 2 * step);
+          odd = changetype<R>(0).odd(at + 2 * step);
+          a2 = changetype<R>(0).mac(a2, low0, high0, even, odd, ones);
+          b2 = changetype<R>(0).mac(b2, low1, high1, even, odd, ones);
+        }
+        if (rows > 3) {
+          even = changetype<R>(0).even(at + 3 * step);
+          odd = changetype<R>(0).odd(at + 3 * step);
+          a3 = changetype<R>(0).mac(a3, low0, high0, even, odd, ones);
+          b3 = changetype<R>(0).mac(b3, low1, high1, even, odd, ones);
         }
       }
-      s += 32;
+      x += rows * step;
     }
-    p += changetype<F>(0).bytes();
+    const scale0 = changetype<W>(0).scale(p, sub, part, 0, ready, bits, by);
+    const scale1 = changetype<W>(0).scale(p, sub, part, 16, ready, bits, by);
+    finish<F, R, T>(acc + 0, s, 0, part, parts, a0, b0, scale0, scale1, ones);
+    if (rows > 1) finish<F, R, T>(acc + 32, s, 1, part, parts, a1, b1, scale0, scale1, ones);
+    if (rows > 2) finish<F, R, T>(acc + 64, s, 2, part, parts, a2, b2, scale0, scale1, ones);
+    if (rows > 3) finish<F, R, T>(acc + 96, s, 3, part, parts, a3, b3, scale0, scale1, ones);
+    if (changetype<F>(0).hasOffset()) {
+      const offset0 = changetype<W>(0).offset(p, sub, part, 0, ready, bits, by);
+      const offset1 = changetype<W>(0).offset(p, sub, part, 16, ready, bits, by);
+      shift<T>(acc + 0, s, 0, part, parts, offset0, offset1);
+      if (rows > 1) shift<T>(acc + 32, s, 1, part, parts, offset0, offset1);
+      if (rows > 2) shift<T>(acc + 64, s, 2, part, parts, offset0, offset1);
+      if (rows > 3) shift<T>(acc + 96, s, 3, part, parts, offset0, offset1);
+    }
   }
 }
 
-/** Where a block's record keeps the sum of the quants of a part; the scaled sum follows 12 bytes later. */
+/** -bias * sum(q) of a part. */
 // @ts-ignore: decorator
-@inline export function sumsOf(s: usize, part: usize, parts: usize): usize { return parts == 1 ? s + 4 : s + 8 + (part << 2); }
-
-// @ts-ignore: decorator
-@inline function accumulate(y: usize, s: usize, sums: usize, a: v128, b: v128, scale0: v128, scale1: v128, bias: v128): void {
-  const correction = i32x4.mul(v128.load32_splat(sums), bias);
-  const x = v128.load32_splat(s);
-  v128.store(y, madd(f32x4.convert_i32x4_s(i32x4.sub(a, correction)), f32x4.mul(scale0, x), v128.load(y)));
-  v128.store(y, madd(f32x4.convert_i32x4_s(i32x4.sub(b, correction)), f32x4.mul(scale1, x), v128.load(y, 16)), 16);
+@inline export function correction<F, T>(s: usize, row: usize, part: usize, parts: usize): v128 {
+  const bias = changetype<F>(0).bias();
+  const field = changetype<T>(0).rows() << 2;
+  const at = s + (row << 2);
+  if (parts == 1) return times(v128.load32_splat(at + field), bias);
+  const first = v128.load32_splat(at + 3 * field);
+  return times(part == 0 ? first : i32x4.sub(v128.load32_splat(at + field), first), bias);
 }
 
 // @ts-ignore: decorator
-@inline function addOffset(y: usize, sums: usize, offset0: v128, offset1: v128): void {
-  const scaled = v128.load32_splat(sums, 12);
-  v128.store(y, madd(offset0, scaled, v128.load(y)));
-  v128.store(y, madd(offset1, scaled, v128.load(y, 16)), 16);
+@inline function times(n: v128, bias: i32): v128 {
+  if (bias == 1) return n;
+  if (bias == 4) return i32x4.shl(n, 2);
+  if (bias == 8) return i32x4.shl(n, 3);
+  if (bias == 16) return i32x4.shl(n, 4);
+  if (bias == 32) return i32x4.shl(n, 5);
+  if (bias == 64) return i32x4.shl(n, 6);
+  if (bias == 128) return i32x4.shl(n, 7);
+  return i32x4.mul(n, i32x4.splat(bias));
 }
 
-function clear4(y: usize, stride: usize): void {
-  for (let row: usize = 0; row < 4; row++) {
-    v128.store(y, f32x4.splat(0));
-    v128.store(y, f32x4.splat(0), 16);
-    y += stride;
+/** What the integer sums of a row start from. */
+// @ts-ignore: decorator
+@inline export function start<F, R, T>(s: usize, row: usize, part: usize, parts: usize): v128 {
+  if (row >= changetype<T>(0).rows() || changetype<F>(0).bias() == 0 || !changetype<R>(0).starts()) return i32x4.splat(0);
+  return correction<F, T>(s, row, part, parts);
+}
+
+// @ts-ignore: decorator
+@inline function finish<F, R, T>(
+  acc: usize,
+  s: usize,
+  row: usize,
+  part: usize,
+  parts: usize,
+  a: v128,
+  b: v128,
+  scale0: v128,
+  scale1: v128,
+  ones: v128,
+): void {
+  a = changetype<R>(0).total(a, ones);
+  b = changetype<R>(0).total(b, ones);
+  if (changetype<F>(0).bias() != 0 && !changetype<R>(0).starts()) {
+    const less = correction<F, T>(s, row, part, parts);
+    a = i32x4.add(a, less);
+    b = i32x4.add(b, less);
+  }
+  const x = v128.load32_splat(s + (row << 2));
+  v128.store(acc, madd(f32x4.convert_i32x4_s(a), f32x4.mul(scale0, x), v128.load(acc)));
+  v128.store(acc, madd(f32x4.convert_i32x4_s(b), f32x4.mul(scale1, x), v128.load(acc, 16)), 16);
+}
+
+// @ts-ignore: decorator
+@inline function shift<T>(
+  acc: usize,
+  s: usize,
+  row: usize,
+  part: usize,
+  parts: usize,
+  offset0: v128,
+  offset1: v128,
+): void {
+  const field = changetype<T>(0).rows() << 2;
+  const at = s + (row << 2);
+  let scaled = v128.load32_splat(at + 2 * field);
+  if (parts == 2) {
+    const first = v128.load32_splat(at + 3 * field);
+    const sum = part == 0 ? first : i32x4.sub(v128.load32_splat(at + field), first);
+    scaled = f32x4.mul(v128.load32_splat(at), f32x4.convert_i32x4_s(i32x4.neg(sum)));
+  }
+  v128.store(acc, madd(offset0, scaled, v128.load(acc)));
+  v128.store(acc, madd(offset1, scaled, v128.load(acc, 16)), 16);
+}
+
+/** A panel x a pack, added to `acc`. `ready`: room for what a superblock has ready for its blocks. */
+export function tile<W, F, R, T>(w: usize, x: usize, s: usize, blocks: usize, ready: usize, acc: usize): void {
+  const rows = changetype<T>(0).rows();
+  const subs = changetype<W>(0).subs();
+  const quants = (rows * changetype<R>(0).step()) << 3;
+  let m = i8x16.splat(<i8>kept(15, blocks));
+  let more = i8x16.splat(<i8>kept(changetype<W>(0).moreBits(), blocks));
+  let bits = i32x4.splat(kept(HALF_BITS, blocks));
+  let by = i32x4.splat(kept(HALF_SCALE, blocks));
+  let pair = i32x4.splat(kept(0x00ff00ff, blocks));
+  let ones = i16x8.splat(<i16>kept(1, blocks));
+  for (let b: usize = 0; b < blocks; b += subs) {
+    changetype<W>(0).prepare(w, ready, bits, by);
+    for (let sub: usize = 0; sub < subs; sub++) {
+      block<W, F, R, T>(w, sub, ready, x, s, acc, m, more, bits, by, pair, ones);
+      x += quants;
+      s += rows << 4;
+    }
+    w += changetype<W>(0).bytes();
   }
 }

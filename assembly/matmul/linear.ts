@@ -5,14 +5,19 @@
 //   11 rows: Items.TOKENS or Items.OUTPUTS   12 bytes per panel   13 table of the type, see unpack/panel.ts
 
 import { Items, outputCount, tokenCount, word } from '../record';
-import { quantShift } from '../activation';
-import { tile4 } from './integer';
-import { tile1, twin1 } from './row';
+import { Four, NUMBERS_SHIFT, One, quantShift, Three, Two } from '../activation';
+import { tile } from './integer';
+import { row1 } from './row';
 import { float1, float4, floatTwin } from './float';
 import { halfBits, halfScale } from '../half';
 import { unpackPanel } from '../unpack/panel';
 
-const UNPACK: usize = 8;
+/** A thread's scratch: f32 d of two superblocks (format/k.ts), sums of a tile or two, an unpacked panel. */
+const SUMS: usize = 128;
+const PANEL: usize = 512;
+
+/** Bytes of activations that a block of rows may have. */
+const ACTIVATIONS: usize = 384 * 1024;
 
 /** F: F32, F16 or BF16. Items are panels. */
 export function linearFloat<F>(record: usize, batch: usize, from: u32, to: u32): void {
@@ -54,28 +59,21 @@ export function linearFloat<F>(record: usize, batch: usize, from: u32, to: u32):
 
 /** F: format class, R: its range class, U: U32 or U16. Items are panels. */
 export function linearPanels<F, R, U>(record: usize, batch: usize, from: u32, to: u32, scratch: usize): void {
-  const blocks = <usize>word(record, 8) >> 5;
   const rows = rowCount(record, batch);
+  const blocks = <usize>word(record, 8) >> 5;
   const panelBytes = <usize>word(record, 12);
-  const bias = changetype<F>(0).bias();
-  const hasOffset = changetype<F>(0).hasOffset();
-  const unpacks = changetype<F>(0).unpacks() && rows >= UNPACK;
-  if (rows < 4) {
-    // A panel of each half of the range together: two streams of weights hide more of the memory's latency than one.
-    const half = (<usize>to - <usize>from) >> 1;
-    for (let panel = <usize>from; panel < <usize>from + half; panel++) {
-      multiplyTwins<F, R>(record, blocks, bias, hasOffset, rows, panel, panel + half);
-    }
-    if (((to - from) & 1) == 0) return;
-    from = to - 1;
-  }
-  for (let panel = <usize>from; panel < <usize>to; panel++) {
-    const w = <usize>word(record, 7) + panel * panelBytes;
-    if (unpacks) {
-      unpack<F, U>(w, blocks, scratch);
-      multiply<U, R>(record, scratch, blocks, bias, hasOffset, rows, panel);
-    } else {
-      multiply<F, R>(record, w, blocks, bias, hasOffset, rows, panel);
+  const unpacks = rows >= changetype<F>(0).unpacks();
+  const most = blockRows(blocks, changetype<R>(0).step());
+  for (let row: usize = 0; row < rows; row += most) {
+    const end = min(row + most, rows);
+    for (let panel = <usize>from; panel < <usize>to; panel++) {
+      const w = <usize>word(record, 7) + panel * panelBytes;
+      if (unpacks) {
+        unpack<F, U>(w, blocks, scratch);
+        multiply<U, F, R>(record, scratch + PANEL, row, end, panel, scratch);
+      } else {
+        multiply<F, F, R>(record, w, row, end, panel, scratch);
+      }
     }
   }
 }
@@ -86,66 +84,55 @@ export function linearStored<F, R, U>(record: usize, batch: usize, from: u32, to
   const rows = rowCount(record, batch);
   const panelBytes = <usize>word(record, 12);
   const table = <usize>word(record, 13);
-  const bias = changetype<F>(0).bias();
-  const hasOffset = changetype<F>(0).hasOffset();
   for (let panel = <usize>from; panel < <usize>to; panel++) {
-    unpackPanel<F, U>(<usize>word(record, 7) + panel * panelBytes, panelBytes >> 3, blocks, table, scratch);
-    multiply<U, R>(record, scratch, blocks, bias, hasOffset, rows, panel);
+    unpackPanel<F, U>(<usize>word(record, 7) + panel * panelBytes, panelBytes >> 3, blocks, table, scratch + PANEL);
+    multiply<U, F, R>(record, scratch + PANEL, 0, rows, panel, scratch);
   }
 }
 
-/** One panel times all rows. */
-export function multiply<F, R>(
-  record: usize,
-  w: usize,
-  blocks: usize,
-  bias: i32,
-  hasOffset: bool,
-  rows: usize,
-  panel: usize,
-): void {
+/** Rows whose quants and numbers stay in the second-level cache while panels pass by. */
+function blockRows(blocks: usize, step: usize): usize {
+  return max(4, (ACTIVATIONS / (blocks * ((step << 3) + 16))) & ~3);
+}
+
+/** One panel times rows `row` to `end`; `row` starts a pack. W: class of its words. */
+export function multiply<W, F, R>(record: usize, w: usize, row: usize, end: usize, panel: usize, scratch: usize): void {
+  const blocks = <usize>word(record, 8) >> 5;
   const outStride = <usize>word(record, 10);
-  const quantRow = blocks << quantShift(changetype<R>(0).step());
-  const recordRow = blocks << 5;
-  const whole = rows & ~3;
-  let q = <usize>word(record, 4);
-  let s = <usize>word(record, 6);
-  let y = <usize>word(record, 9) + (panel << 5);
-  for (let r: usize = 0; r < whole; r += 4) {
-    tile4<F, R>(w, q, s, blocks, bias, hasOffset, y, outStride);
-    q += quantRow << 2;
-    s += recordRow << 2;
+  const quants = blocks << quantShift(changetype<R>(0).step());
+  const numbers = blocks << NUMBERS_SHIFT;
+  let x = <usize>word(record, 4) + row * quants;
+  let s = <usize>word(record, 6) + row * numbers;
+  let y = <usize>word(record, 9) + row * outStride + (panel << 5);
+  const acc = scratch + SUMS;
+  for (; row + 4 <= end; row += 4) {
+    clear(acc, 4);
+    tile<W, F, R, Four>(w, x, s, blocks, scratch, acc);
+    copyOut(acc, 4, y, outStride);
+    x += quants << 2;
+    s += numbers << 2;
     y += outStride << 2;
   }
-  for (let r = whole; r < rows; r++) {
-    tile1<F, R>(w, q, s, blocks, bias, hasOffset, y);
-    q += quantRow;
-    s += recordRow;
-    y += outStride;
-  }
+  const rest = end - row;
+  if (rest == 0) return;
+  clear(acc, rest);
+  if (rest == 1 && BUILD != 2) tile<W, F, R, One>(w, x, s, blocks, scratch, acc);
+  else if (rest == 1) row1<W, F, R>(w, x, s, blocks, scratch, acc);
+  else if (rest == 2) tile<W, F, R, Two>(w, x, s, blocks, scratch, acc);
+  else tile<W, F, R, Three>(w, x, s, blocks, scratch, acc);
+  copyOut(acc, rest, y, outStride);
 }
 
-/** Two panels times a few rows. */
-function multiplyTwins<F, R>(
-  record: usize,
-  blocks: usize,
-  bias: i32,
-  hasOffset: bool,
-  rows: usize,
-  panel: usize,
-  twin: usize,
-): void {
-  const panelBytes = <usize>word(record, 12);
-  const w = <usize>word(record, 7) + panel * panelBytes;
-  const v = <usize>word(record, 7) + twin * panelBytes;
-  let q = <usize>word(record, 4);
-  let s = <usize>word(record, 6);
-  let out = <usize>word(record, 9);
-  for (let r: usize = 0; r < rows; r++) {
-    twin1<F, R>(w, v, q, s, blocks, bias, hasOffset, out + (panel << 5), out + (twin << 5));
-    q += blocks << quantShift(changetype<R>(0).step());
-    s += blocks << 5;
-    out += <usize>word(record, 10);
+// @ts-ignore: decorator
+@inline function clear(acc: usize, rows: usize): void { memory.fill(acc, 0, rows << 5); }
+
+// @ts-ignore: decorator
+@inline function copyOut(acc: usize, rows: usize, y: usize, stride: usize): void {
+  for (let row: usize = 0; row < rows; row++) {
+    v128.store(y, v128.load(acc));
+    v128.store(y, v128.load(acc, 16), 16);
+    acc += 32;
+    y += stride;
   }
 }
 
@@ -156,24 +143,38 @@ function multiplyTwins<F, R>(
   return changetype<F>(0).word(raw, p, sub, g & 4, g & 3, half, i8x16.splat(15), i8x16.splat(changetype<F>(0).moreBits()));
 }
 
-/** A panel of format F -> U32 or U16 (format/unpacked.ts). */
-export function unpack<F, U>(w: usize, blocks: usize, out: usize): void {
+/** A panel of format F -> U32 or U16 (format/unpacked.ts) at scratch + PANEL. */
+function unpack<F, U>(w: usize, blocks: usize, scratch: usize): void {
   const subs = changetype<F>(0).subs();
   const parts = changetype<F>(0).parts();
+  let bits = halfBits();
+  let by = halfScale();
+  let m = i8x16.splat(15);
+  let more = i8x16.splat(changetype<F>(0).moreBits());
   let p = w;
+  let out = scratch + PANEL;
   for (let b: usize = 0; b < blocks; b += subs) {
+    changetype<F>(0).prepare(p, scratch, bits, by);
     for (let sub: usize = 0; sub < subs; sub++) {
-      for (let g: usize = 0; g < 8; g++) {
-        v128.store(out + (g << 5), wordAt<F>(p, sub, g, 0));
-        v128.store(out + (g << 5), wordAt<F>(p, sub, g, 16), 16);
+      for (let g: usize = 0; g < 4; g++) {
+        let raw0 = changetype<F>(0).raw(p, sub, 0, g, 0);
+        let raw1 = changetype<F>(0).raw(p, sub, 0, g, 16);
+        v128.store(out + (g << 5), changetype<F>(0).word(raw0, p, sub, 0, g, 0, m, more));
+        v128.store(out + (g << 5), changetype<F>(0).word(raw1, p, sub, 0, g, 16, m, more), 16);
+        if (!changetype<F>(0).shares()) {
+          raw0 = changetype<F>(0).raw(p, sub, 4, g, 0);
+          raw1 = changetype<F>(0).raw(p, sub, 4, g, 16);
+        }
+        v128.store(out + (g << 5), changetype<F>(0).word(raw0, p, sub, 4, g, 0, m, more), 128);
+        v128.store(out + (g << 5), changetype<F>(0).word(raw1, p, sub, 4, g, 16, m, more), 144);
       }
       for (let part: usize = 0; part < parts; part++) {
         const scales = out + 256 + (part << 5);
-        v128.store(scales, changetype<F>(0).scale(p, sub, part, 0, halfBits(), halfScale()));
-        v128.store(scales, changetype<F>(0).scale(p, sub, part, 16, halfBits(), halfScale()), 16);
+        v128.store(scales, changetype<F>(0).scale(p, sub, part, 0, scratch, bits, by));
+        v128.store(scales, changetype<F>(0).scale(p, sub, part, 16, scratch, bits, by), 16);
         const offsets = scales + (parts << 5);
-        v128.store(offsets, changetype<F>(0).offset(p, sub, part, 0, halfBits(), halfScale()));
-        v128.store(offsets, changetype<F>(0).offset(p, sub, part, 16, halfBits(), halfScale()), 16);
+        v128.store(offsets, changetype<F>(0).offset(p, sub, part, 0, scratch, bits, by));
+        v128.store(offsets, changetype<F>(0).offset(p, sub, part, 16, scratch, bits, by), 16);
       }
       out += changetype<U>(0).bytes();
     }

@@ -48,6 +48,9 @@ const stagingTarget = 1 << 20;
 
 const minThreadScratch = 16384;
 
+/** Bytes in front of an unpacked panel: the sums of a tile (assembly/matmul/linear.ts). */
+const tileBytes = 512;
+
 /** Positions of a split of attention (assembly/merge.ts), and the most tokens of a batch whose attention may be split. */
 export const splitPositions = 512;
 export const splitTokens = 4;
@@ -70,7 +73,7 @@ export function planLayout(
     if (weight.kind !== 'matrix') continue;
     const { unpackedBytes = 0 } = matrixFormat(weight.dtype, weight.name);
     stagingBytes = Math.max(stagingBytes, filePanelBytes(weight.dtype, weight.cols));
-    threadScratchBytes = Math.max(threadScratchBytes, (unpackedBytes * weight.cols) / 32);
+    threadScratchBytes = Math.max(threadScratchBytes, tileBytes + (unpackedBytes * weight.cols) / 32);
   }
 
   const common = new ArenaPlan();

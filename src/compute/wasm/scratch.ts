@@ -14,8 +14,8 @@ export interface ScratchPlan {
   readonly quants: ReadonlyMap<string, { readonly quants: number; readonly records: number }>;
 }
 
-/** Bytes of the record of a block of 32 quants (assembly/activation.ts). */
-const quantRecordBytes = 32;
+/** Bytes of the numbers beside a block of 32 quants (assembly/activation.ts). */
+const quantRecordBytes = 16;
 
 /** Bytes from row to row: columns rounded up to 8 values. */
 export function strideOf(cols: number): number {
