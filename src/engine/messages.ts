@@ -118,6 +118,8 @@ export interface LoadedModel {
   /** Hash of weights, formats, KV type and kernel build. */
   readonly fingerprint: string;
   readonly loadMs: number;
+  /** What the prefix cache found on disk, and what it may take. */
+  readonly diskCache?: { readonly path: string; readonly bytes: number; readonly maxBytes: number } | undefined;
 }
 
 export interface EngineStats {
