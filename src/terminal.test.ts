@@ -27,6 +27,7 @@ const facts: ScreenFacts = {
     node: process.version,
     fingerprint: 'fp_1',
     loadMs: 600,
+    diskCache: { path: '/var/cache/kv', bytes: 1.25 * 2 ** 30, maxBytes: 4 * 2 ** 30 },
   },
   runtime: { node: '24.21.0', why: 'bundled, for its vnni kernels' },
   enginePid: 1,
@@ -52,6 +53,7 @@ const screens: Readonly<Record<number, string>> = {
   model    qwen3-0.6b-Q8_0 · Q8_0 · 0.6 B     context 8,192 (model 40,960)
            also small, fast
   memory   610 MiB weights + 896 MiB cache + 32 MiB scratch   of 18.1 GiB free
+  disk     1.3 GiB of 4.0 GiB prefix cache    /var/cache/kv
   kernels  rel16 (relaxed 16-bit dot products)
   engine   Node 24.21.0                       bundled, for its vnni kernels
   threads  2 of 2 cores                       keys: none (loopback only)
@@ -66,6 +68,7 @@ const screens: Readonly<Record<number, string>> = {
   model    qwen3-0.6b-Q8_0 · Q8_0 · 0.6 B     context 8,192 (model 40,960)
            also small, fast
   memory   610 MiB weights + 896 MiB cache + 32 MiB scratch   of 18.1 GiB free
+  disk     1.3 GiB of 4.0 GiB prefix cache    /var/cache/kv
   kernels  rel16 (relaxed 16-bit dot products)
   engine   Node 24.21.0                       bundled, for its vnni kernels
   threads  2 of 2 cores                       keys: none (loopback only)
@@ -83,6 +86,7 @@ const screens: Readonly<Record<number, string>> = {
            also small, fast
   memory   610 MiB weights + 896 MiB cache + 32 MiB scratch
            of 18.1 GiB free
+  disk     1.3 GiB of 4.0 GiB prefix cache    /var/cache/kv
   kernels  rel16 (relaxed 16-bit dot products)
   engine   Node 24.21.0
            bundled, for its vnni kernels

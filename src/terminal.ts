@@ -54,6 +54,7 @@ export function startScreen(facts: ScreenFacts, { columns, color }: { columns: n
     ...row('model', `${facts.name} · ${model.quantization} · ${parameters(model.parameters)}`, trained),
     ...(names === '' ? [] : row('', names)),
     ...row('memory', memory[0], memory[1]),
+    ...(model.diskCache === undefined ? [] : row('disk', diskLine(model.diskCache), model.diskCache.path)),
     ...row('kernels', model.kernels),
     ...(facts.runtime === undefined ? [] : row('engine', `Node ${facts.runtime.node}`, facts.runtime.why)),
     ...row(
@@ -70,6 +71,10 @@ export function startScreen(facts: ScreenFacts, { columns, color }: { columns: n
     `  ready in ${(facts.readyMs / 1000).toFixed(1)} s · Ctrl-C stops`,
     '',
   ].join('\n');
+}
+
+function diskLine({ bytes, maxBytes }: NonNullable<LoadedModel['diskCache']>): string {
+  return `${mebibytes(bytes)} of ${mebibytes(maxBytes)} prefix cache`;
 }
 
 /** Items side by side, broken between them at the width. */

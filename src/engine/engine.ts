@@ -82,7 +82,7 @@ export class Engine {
     const onKeep = (key: string, block: number): void => this.#restorer?.keep(key, block);
     const cache = prefixCache === undefined ? undefined : new PrefixCache(pool, onKeep);
     const memory: KvStore = { pool, blocks: options.runner.blocks, cache, lower: undefined };
-    this.#restorer = prefixCache?.disk === undefined ? undefined : new Restorer(prefixCache.disk, memory);
+    this.#restorer = prefixCache?.disk === undefined ? undefined : new Restorer(prefixCache.disk, memory, this.#now);
     this.#store = { ...memory, lower: this.#restorer };
     const { maxBatchTokens: batchTokens, maxSequences: sequences, maxWaiting: waiting, speculation } = options;
     const outputs = options.maxOutputs ?? sequences;

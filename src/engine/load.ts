@@ -82,6 +82,7 @@ export const loadEngine: LoadEngine = async (options, emit) => {
       node: process.version,
       fingerprint: name,
       loadMs: Math.round(performance.now() - from),
+      diskCache: disk && options.prefixCacheFolder && { ...options.prefixCacheFolder, bytes: disk.bytes },
     },
   };
 };

@@ -10,7 +10,7 @@ import { fileBytes, listFolder, oldest, remove, sameTimeMs, type StoredFile } fr
 
 export interface DiskCacheOptions {
   readonly folder: string;
-  /** Most that all files take together; with several servers each writes a little beyond it before it looks again. */
+  /** Most that all files take together; several servers may pass it by 1/32 each before they look again. */
   readonly maxBytes: number;
   readonly kind: BlockKind;
   readonly warn: (text: string) => void;
@@ -27,7 +27,7 @@ const patienceMs = 10_000;
 const farewellMs = 5_000;
 /** Of files with flaws. */
 const mostWarnings = 5;
-/** Room is made for so much at once, so that the folder is read rarely. */
+/** Of the bound: what is written between two looks at the folder, where others may write, too, and the room that is made at once. */
 const roomShare = 1 / 32;
 
 export class DiskCache {
@@ -39,6 +39,8 @@ export class DiskCache {
   readonly #outgoing: Buffer;
   readonly #incoming: Buffer;
   #bytes: number;
+  /** Written since the last look at the folder. */
+  #unseenBytes = 0;
   #writing: Promise<void> | undefined;
   #canWrite = true;
   #canRead = true;
@@ -193,12 +195,12 @@ export class DiskCache {
     }
     this.#files.set(name, { bytes, usedAt: Date.now(), isVerified: true });
     this.#bytes += bytes;
+    this.#unseenBytes += bytes;
   }
 
   async #makeRoom(bytes: number): Promise<void> {
     const { folder, maxBytes } = this.#options;
-    if (this.#bytes + bytes <= maxBytes) return;
-    // Others may have written and removed files, too.
+    if (this.#bytes + bytes <= maxBytes && this.#unseenBytes < maxBytes * roomShare) return;
     const files = await listFolder(folder);
     for (const [name, file] of files) {
       const { usedAt = 0, isVerified = false } = this.#files.get(name) ?? {};
@@ -207,6 +209,8 @@ export class DiskCache {
     this.#files.clear();
     for (const [name, file] of files) this.#files.set(name, file);
     this.#bytes = sum(files);
+    this.#unseenBytes = 0;
+    if (this.#bytes + bytes <= maxBytes) return;
     for (const name of oldest(files, maxBytes - Math.max(bytes, maxBytes * roomShare))) {
       await remove(folder, name);
       this.#forget(name);

@@ -233,6 +233,21 @@ void t.test('others are served while blocks are read', async (t) => {
   t.same(bench.outcome('slow').tokens, expectedTokens(request, 256));
 });
 
+void t.test('a disk that is slower than computing is left alone', async (t) => {
+  const request = fakeRequest(promptIds(200), { maxTokens: 5 });
+  const disk = await slowDisk(t, request);
+  const bench = start(disk);
+  bench.engine.submit('a', request);
+  const step = bench.engine.step();
+  bench.now += 1500;
+  disk.next();
+  await step;
+  await bench.run();
+  t.equal(bench.cachedTokens('a'), 64, 'what came is used');
+  t.equal(disk.waiting, 0);
+  t.same(bench.outcome('a').tokens, expectedTokens(request, 256));
+});
+
 void t.test('who leaves, or comes too late, while its blocks are read leaves nothing behind', async (t) => {
   const request = fakeRequest(promptIds(200), { maxTokens: 5 });
   const disk = await slowDisk(t, request);

@@ -15,16 +15,22 @@ interface Restoring {
   readonly life: number;
 }
 
+/** In which even a slow machine computes a block: a disk that needs longer is left alone by the sequence that found out. */
+const slowMs = 1000;
+
 export class Restorer implements LowerTier {
   readonly #disk: BlockArchive;
   readonly #store: KvStore;
+  readonly #now: () => number;
   readonly #queue: Restoring[] = [];
   #isRunning = false;
   #waiting: (() => void)[] = [];
 
-  constructor(disk: BlockArchive, store: KvStore) {
+  /** `now`: milliseconds, monotonic. */
+  constructor(disk: BlockArchive, store: KvStore, now: () => number) {
     this.#disk = disk;
     this.#store = store;
+    this.#now = now;
   }
 
   has(key: string): boolean {
@@ -62,9 +68,11 @@ export class Restorer implements LowerTier {
     this.#isRunning = true;
     for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
       const { sequence, life } = next;
+      const from = this.#now();
       const isFilled = await this.#fillNext(next);
       if (sequence.life === life) {
-        sequence.isRestoring = isFilled && this.#keyFor(next) !== undefined;
+        const isWorthIt = isFilled && this.#now() - from < slowMs;
+        sequence.isRestoring = isWorthIt && this.#keyFor(next) !== undefined;
         if (sequence.isRestoring) this.#queue.push(next);
       }
       this.#wake();
