@@ -6,6 +6,7 @@ import { benchEngine } from './engine.ts';
 import { benchHttp } from './http.ts';
 import { benchKernels } from './kernels.ts';
 import { benchProfile } from './profile.ts';
+import { benchParts } from './parts.ts';
 import { benchPrefix } from './prefix.ts';
 import { benchScrape } from './scrape/scrape.ts';
 import { benchSampling } from './sampling.ts';
@@ -56,6 +57,11 @@ const commands: Record<string, Command> = {
       '[--engine-runtime auto|system|bundled|PATH] [--json]',
     what: 'where the time of a prefill chunk and of a decode step goes: share, GB/s and GMAC/s of each operation, waiting',
     run: benchProfile,
+  },
+  parts: {
+    usage: 'parts [--model PATH] [--seconds 0.5]',
+    what: 'what the server does with a chat request besides the model, part by part, by benchmark.js',
+    run: benchParts,
   },
   prefix: {
     usage:
