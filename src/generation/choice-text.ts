@@ -53,7 +53,8 @@ export class ChoiceText {
     this.#predicted = prediction === undefined ? undefined : new CommonSubsequence(prediction);
     const { vocabulary } = tokenizer;
     // Raw text is continued as it stands: its spaces belong to it, and structure is what a template asks for.
-    const continues = prompt.type === 'tokens' || (prompt.type === 'text' && prompt.text !== '');
+    const isText = prompt.type === 'text' && (prompt.text !== '' || prompt.suffix !== undefined);
+    const continues = prompt.type === 'tokens' || isText;
     this.#detokenizer = new Detokenizer(tokenizer, { continues });
     this.#stops = new StopMatcher(stop);
     this.#stopTokens = new Map(stop.flatMap((text) => controlToken(text, vocabulary)));

@@ -1,5 +1,8 @@
 import t from 'tap';
+import { fixture } from '../testing/fixtures.ts';
+import { openCheckpoint } from '../weights/gguf.ts';
 import { findFillInMiddle } from './fill-in-middle.ts';
+import { createTokenizer } from './gguf.ts';
 import type { FillInMiddle } from './tokenizer.ts';
 
 function find(pieces: readonly string[], named: Readonly<Record<string, number>> = {}): FillInMiddle | undefined {
@@ -38,4 +41,20 @@ void t.test('what ends a filling', async (t) => {
   const pieces = ['<|fim_prefix|>', '<|fim_suffix|>', '<|fim_middle|>', '<|fim_pad|>', '<|repo_name|>', '<|file_sep|>'];
   t.same(find(pieces)?.ends, new Set([3, 4, 5]));
   t.same(find(pieces, { fim_pad_token_id: 9 })?.ends, new Set([9, 3, 4, 5]));
+});
+
+void t.test('vocabularies of coders have them, others do not', async (t) => {
+  const expected = {
+    'deepseek-coder': ['<\uff5cfim\u2581begin\uff5c>', '<\uff5cfim\u2581hole\uff5c>', '<\uff5cfim\u2581end\uff5c>'],
+    starcoder: ['<fim_prefix>', '<fim_suffix>', '<fim_middle>'],
+    'llama-spm': undefined,
+  };
+  for (const [name, pieces] of Object.entries(expected)) {
+    const file = fixture(t, `tokenizers/${name}.gguf`);
+    if (file === undefined) return;
+    const { vocabulary } = createTokenizer((await openCheckpoint(file)).metadata);
+    const { prefix, suffix, middle } = vocabulary.fillInMiddle ?? {};
+    const found = [prefix, suffix, middle].map((id) => (id === undefined ? undefined : vocabulary.piece(id)));
+    t.same(found, pieces ?? [undefined, undefined, undefined], name);
+  }
 });

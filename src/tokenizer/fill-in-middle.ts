@@ -55,7 +55,7 @@ const families: readonly (readonly [string, string, string?])[] = [
 /** After the middle models go on with the next file, or fill up. */
 const endNames: readonly (readonly [string, readonly string[]])[] = [
   ['fim_pad_token_id', ['<|fim_pad|>', '<fim_pad>', '<fim-pad>', '<PAD>']],
-  ['fim_rep_token_id', ['<|fim_repo|>', '<|repo_name|>', '<fim-repo>', '<REPO>', '<reponame>']],
+  ['fim_rep_token_id', ['<|fim_repo|>', '<|repo_name|>', '<fim-repo>', '<REPO>', '<reponame>', '<repo_name>']],
   ['fim_sep_token_id', ['<|file_sep|>', '<|file_separator|>', '<file_sep>']],
   // Code Llama
   ['eot_token_id', ['\u2581<EOT>', '<EOT>']],

@@ -146,4 +146,6 @@ void t.test('logprobs and suffix', async (t) => {
   );
   t.same(reading({ prompt: [1], suffix: 'z' })[0].prompt, { type: 'tokens', ids: [1], param: 'prompt', suffix: 'z' });
   t.notOk('suffix' in reading({ suffix: '' })[0].prompt);
+  t.throws(() => reading({ suffix: 'z', echo: true, logprobs: 1 }), { name: 'ApiError', param: 'suffix' });
+  t.ok(reading({ suffix: 'z', echo: true }));
 });

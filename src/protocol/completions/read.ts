@@ -30,7 +30,14 @@ export function read(body: wire.CompletionRequest, facts: RequestFacts): readonl
     traceId: facts.traceId,
   } as const;
   // An empty one asks for what everybody gets who sends none.
-  const gap = (body.suffix ?? '') === '' ? {} : { suffix: body.suffix ?? undefined };
+  const hasGap = (body.suffix ?? '') !== '';
+  if (hasGap && body.echo === true && (body.logprobs ?? undefined) !== undefined) {
+    throw conflict(
+      'suffix',
+      'The tokens of a text with a gap are not those of its text alone: send two of echo, logprobs and suffix.',
+    );
+  }
+  const gap = hasGap ? { suffix: body.suffix ?? undefined } : {};
   return readPrompts(body.prompt).map((prompt, index) => ({
     ...shared,
     id: index === 0 ? facts.id : `${facts.id}-${index}`,
