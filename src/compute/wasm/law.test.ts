@@ -265,8 +265,8 @@ function planProducts(): BackendPlan {
     layers: 3,
     kvLayers: [],
     kvCache: 'f32',
-    kvBlocks: 1,
-    limits: { tokens: mostTokens, sequences: 1, outputs: mostTokens, blocksPerSequence: 1 },
+    kvBlocks: 2,
+    limits: { tokens: mostTokens, sequences: 1, outputs: mostTokens, blocksPerSequence: 2 },
   };
 }
 
@@ -276,7 +276,7 @@ async function multiply(executor: Executor, tokens: readonly number[]): Promise<
     ids: Int32Array.from(tokens),
     positions: Int32Array.from(tokens.keys()),
     sequences: new Int32Array(tokens.length),
-    blockTables: [Int32Array.of(0)],
+    blockTables: [Int32Array.of(0, 1)],
     outputs: Int32Array.from(tokens.keys()),
   });
   const width = found.length / tokens.length;
