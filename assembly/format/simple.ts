@@ -3,9 +3,10 @@
 //                                 bytes for high 0 and 4
 //   word(raw, ...)                those columns as unsigned bytes; where high and g are literals, so are all shifts. `m` is i8x16.splat(15),
 //                                 `more` i8x16.splat(moreBits()): constants come from the caller (half.ts says why)
+//   prepare                       what the blocks of a superblock share, stored at `ready`
 //   scale, offset                 f32 of 4 rows: weight = scale * (byte - bias) + offset, for part `part` of the block
 // and `bytes` / `subs`: size of a storage block and how many blocks of 32 columns it holds; `parts`: scales per block, one for 32
-// columns or two for 16 each; `unpacks`: whether many tokens are better served from an unpacked panel. Layouts: pack.ts.
+// columns or two for 16 each; `unpacks`: from how many tokens on an unpacked panel serves better (measured). Layouts: pack.ts.
 
 import { fifth, halves, nibbles } from './bits';
 
@@ -25,7 +26,7 @@ export class Q8_0 {
   // @ts-ignore: decorator
   @inline hasOffset(): bool { return false; }
   // @ts-ignore: decorator
-  @inline unpacks(): usize { return 32; }
+  @inline unpacks(): usize { return BUILD == 2 ? 96 : 32; }
   // @ts-ignore: decorator
   @inline shares(): bool { return false; }
   // @ts-ignore: decorator
@@ -62,7 +63,7 @@ export class Q4_0 {
   // @ts-ignore: decorator
   @inline hasOffset(): bool { return false; }
   // @ts-ignore: decorator
-  @inline unpacks(): usize { return 16; }
+  @inline unpacks(): usize { return BUILD == 2 ? 96 : 16; }
   // @ts-ignore: decorator
   @inline shares(): bool { return true; }
   // @ts-ignore: decorator
@@ -99,7 +100,7 @@ export class Q4_1 {
   // @ts-ignore: decorator
   @inline hasOffset(): bool { return true; }
   // @ts-ignore: decorator
-  @inline unpacks(): usize { return 8; }
+  @inline unpacks(): usize { return BUILD == 2 ? 32 : 8; }
   // @ts-ignore: decorator
   @inline shares(): bool { return true; }
   // @ts-ignore: decorator
@@ -136,7 +137,7 @@ export class Q5_0 {
   // @ts-ignore: decorator
   @inline hasOffset(): bool { return false; }
   // @ts-ignore: decorator
-  @inline unpacks(): usize { return 8; }
+  @inline unpacks(): usize { return BUILD == 2 ? 32 : 8; }
   // @ts-ignore: decorator
   @inline shares(): bool { return true; }
   // @ts-ignore: decorator
@@ -173,7 +174,7 @@ export class Q5_1 {
   // @ts-ignore: decorator
   @inline hasOffset(): bool { return true; }
   // @ts-ignore: decorator
-  @inline unpacks(): usize { return 8; }
+  @inline unpacks(): usize { return BUILD == 2 ? 16 : 8; }
   // @ts-ignore: decorator
   @inline shares(): bool { return true; }
   // @ts-ignore: decorator
