@@ -20,7 +20,7 @@ export function openDefaultOutput(): DefaultOutput {
   return {
     log: createTextLog({ level: 'info', write: lines.line }),
     close() {
-      lines.flush();
+      lines.end();
       closeSync(file);
       rmSync(folder, { recursive: true });
     },

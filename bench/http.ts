@@ -25,7 +25,7 @@ import { formatFacts, formatTable, rounded, type Cell } from './table.ts';
 export async function benchHttp(args: readonly string[]): Promise<void> {
   const options = readArguments(args, ['only', 'connections', 'seconds', 'rounds', 'events'], ['json']);
   const connections = options.amount('connections', 50);
-  const ms = options.amount('seconds', 2) * 1000;
+  const ms = options.number('seconds', 2) * 1000;
   const rounds = options.amount('rounds', 3);
   const events = options.amount('events', 200);
   const uws = await loadUws();
@@ -65,7 +65,7 @@ interface Measured extends LoadResult {
   readonly cpuUs: number;
 }
 
-interface Workload {
+export interface Workload {
   readonly name: string;
   readonly unit: string;
   /** Units in one answer. */
@@ -82,7 +82,7 @@ const comparisons: readonly (readonly [string, string])[] = [
   ['models http', 'models bare http'],
 ];
 
-function workloads(uws: UwsModule | undefined, events: number): Workload[] {
+export function workloads(uws: UwsModule | undefined, events: number): Workload[] {
   const models = ask('GET', '/v1/models');
   const chat = ask('POST', '/v1/chat/completions', chatBody(false));
   const stream = ask('POST', '/v1/chat/completions', chatBody(true));
@@ -239,6 +239,8 @@ async function serveBareUws(uws: UwsModule): ReturnType<Workload['start']> {
 async function serveBareHttp(): ReturnType<Workload['start']> {
   const headers = { ...Object.fromEntries(bareHeaders), 'content-length': String(Buffer.byteLength(bareBody)) };
   const server = createBareServer((_request, response) => response.writeHead(200, headers).end(bareBody));
+  // It is told in a header.
+  server.keepAliveTimeout = 65_000;
   await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
   const close = (): Promise<void> =>
     new Promise((resolve) => {

@@ -6,9 +6,9 @@ import { benchEngine } from './engine.ts';
 import { benchHttp } from './http.ts';
 import { benchKernels } from './kernels.ts';
 import { benchProfile } from './profile.ts';
-import { benchPrefix } from './prefix.ts';
 import { benchScrape } from './scrape/scrape.ts';
 import { benchSampling } from './sampling.ts';
+import { benchPrefix } from './prefix.ts';
 import { benchServe } from './serve/serve.ts';
 import { benchSpeculation } from './speculation/speculation.ts';
 import { benchStart } from './start/start.ts';
@@ -55,12 +55,6 @@ const commands: Record<string, Command> = {
     what: 'where the time of a prefill chunk and of a decode step goes: share, GB/s and GMAC/s of each operation, waiting',
     run: benchProfile,
   },
-  prefix: {
-    usage:
-      'prefix --model PATH [--prompt 8000] [--rounds 3] [--prefix-cache-dir PATH] [--seed N] [--json] [-- SERVER OPTIONS]',
-    what: 'first token of a long prompt at our own server: cold, repeated, and after a restart with the prefix cache on disk',
-    run: benchPrefix,
-  },
   scrape: {
     usage: 'scrape [--streams 8] [--rate 20] [--gen 128] [--seconds 3] [--rounds 3] [--json] [-- OPTIONS OF serve]',
     what: 'what reading /metrics so often costs our own server under load, and how soon it is answered',
@@ -70,6 +64,12 @@ const commands: Record<string, Command> = {
     usage: 'sampling [--vocabulary 151936] [--text 2000] [--rounds 20]',
     what: 'microseconds of CPU time to choose a token, by parameters, for a typical and for a flat row of logits',
     run: benchSampling,
+  },
+  prefix: {
+    usage:
+      'prefix --model PATH [--prompt 8000] [--rounds 3] [--prefix-cache-dir PATH] [--seed N] [--json] [-- SERVER OPTIONS]',
+    what: 'first token of a long prompt at our own server: cold, repeated, and after a restart with the prefix cache on disk',
+    run: benchPrefix,
   },
   serve: {
     usage:

@@ -5,7 +5,9 @@ import { LineWriter } from './line-writer.ts';
 
 void t.test('lines of one turn leave together, in order', async (t) => {
   const written: string[] = [];
-  const { line, flush } = new LineWriter((text) => written.push(text));
+  const writer = new LineWriter((text) => written.push(text));
+  const { line, flush } = writer;
+  t.ok(process.listeners('exit').includes(flush));
   line('a\n');
   line('b\n');
   t.same(written, []);
@@ -18,8 +20,9 @@ void t.test('lines of one turn leave together, in order', async (t) => {
   t.equal(written.length, 2, 'and once');
   for (let i = 0; i < 3; i++) line(`${'x'.repeat(40_000)}\n`);
   t.equal(written.length, 3, 'much does not wait');
-  flush();
+  writer.end();
   t.equal(written.join('').length, 6 + 3 * 40_001);
+  t.notOk(process.listeners('exit').includes(flush), 'nothing is left');
 });
 
 void t.test('what waits is written when the process ends', async (t) => {

@@ -7,7 +7,7 @@ export class LineWriter {
 
   constructor(write: (text: string) => void) {
     this.#write = write;
-    process.once('exit', () => this.flush());
+    process.once('exit', this.flush);
   }
 
   readonly line = (line: string): void => {
@@ -22,6 +22,12 @@ export class LineWriter {
     this.#text = '';
     if (text !== '') this.#write(text);
   };
+
+  /** There will be no more lines. */
+  end(): void {
+    this.flush();
+    process.off('exit', this.flush);
+  }
 }
 
 /** Characters. A turn of the event loop rarely has as many. */

@@ -11,21 +11,26 @@ export interface LogOptions {
   readonly now?: () => Date;
 }
 
-export function createTextLog({ level, write, now = () => new Date() }: LogOptions): Log {
+export function createTextLog({ level, write, now }: LogOptions): Log {
   return textLog(levels[level], write, now, undefined);
 }
 
 const levels = { debug: 20, info: 30, warn: 40, error: 50, silent: 100 } as const;
 
-function textLog(least: number, write: (line: string) => void, now: () => Date, bound: LogFields | undefined): Log {
-  const clock = new Clock();
+function textLog(
+  least: number,
+  write: (line: string) => void,
+  now: LogOptions['now'],
+  bound: LogFields | undefined,
+): Log {
+  const clock = new Clock(now);
   const at =
     (level: Exclude<LogLevel, 'silent'>) =>
     (message: string, fields: LogFields = {}): void => {
       if (levels[level] < least) return;
       const all = bound === undefined ? fields : { ...bound, ...fields };
       const isAccess = message === 'request';
-      let line = clock.text(now());
+      let line = clock.text();
       line += level === 'info' ? '  ' : `  ${level}: `;
       line += isAccess ? accessWords(all) : message;
       for (const key in all) {
@@ -44,12 +49,19 @@ function textLog(least: number, write: (line: string) => void, now: () => Date, 
 
 /** Hours, minutes and seconds where we are, written once a second. */
 class Clock {
+  readonly #now: () => Date | number;
   #second = Number.NaN;
   #text = '';
 
-  text(date: Date): string {
-    const second = Math.floor(date.getTime() / 1000);
+  constructor(now: () => Date | number = Date.now) {
+    this.#now = now;
+  }
+
+  text(): string {
+    const now = this.#now();
+    const second = Math.floor(Number(now) / 1000);
     if (second !== this.#second) {
+      const date = new Date(now);
       const two = (value: number): string => String(value).padStart(2, '0');
       this.#second = second;
       this.#text = `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;

@@ -1,4 +1,4 @@
-// Bytes in, bytes out: what the server needs of an HTTP implementation. One suite (`transport.test.ts`) holds for all of them.
+// Bytes in, bytes out: what the server needs of an HTTP implementation. One suite (`transport-*.test.ts`) holds for all of them.
 
 export interface ListenOptions {
   readonly host: string;

@@ -2,6 +2,7 @@
 // an opcode that a machine lacks makes a whole module invalid.
 
 import { readFileSync } from 'node:fs';
+import { setFlagsFromString } from 'node:v8';
 import { instantiateSync } from '@assemblyscript/loader';
 import { ApiError } from '../../core/errors.ts';
 import { bestBuild, buildFile, builtKernels, whyNot, whyThis, type KernelBuild } from './builds.ts';
@@ -46,7 +47,20 @@ export function chooseBuild(wanted: string): ChosenBuild {
       'this Node does not run WebAssembly with 128-bit SIMD and threads; use Node 20.19 or newer, or --device reference',
     );
   }
+  compileWell();
   return { name, reason: whyThis(name), module: new WebAssembly.Module(bytes) };
+}
+
+/**
+ * Full speed from the first token: V8 would begin with its baseline compiler, at less than half of the speed, and go over to the other
+ * one function by function. From Node 24 on, where that is known to be safe, all is compiled well at once, in the background (some 80 ms
+ * of CPU time). On Node 20 the flag that does so saves nothing: measured.
+ */
+function compileWell(): void {
+  const [major] = process.versions.node.split('.').map(Number);
+  if (major < 24) return;
+  setFlagsFromString('--no-wasm-lazy-compilation');
+  setFlagsFromString('--no-wasm-dynamic-tiering');
 }
 
 function unsupported(message: string): ApiError {
