@@ -1,6 +1,7 @@
-// Each matrix kernel alone, on this thread, with weights that stay in cache: GB/s of weights for one token, GMAC/s for many.
+// Each matrix kernel alone, on this thread, by CPU time, so that others on the machine disturb little: weights that must come from memory
+// for a few tokens, weights in cache for one and many. Beside them, in turns with them, the ceilings: code that only reads memory or only
+// multiplies.
 
-import Benchmark from 'benchmark';
 import { ArenaPlan, control } from '../src/compute/wasm/arena.ts';
 import { builtKernels, whyNot } from '../src/compute/wasm/builds.ts';
 import { kernelTypes, matrixFormat, panelBytes, panelCount, quantForm } from '../src/compute/wasm/formats.ts';
@@ -8,86 +9,195 @@ import { chooseBuild, instantiate, type ChosenBuild } from '../src/compute/wasm/
 import { probeKernels } from '../src/compute/wasm/probe.ts';
 import { items, opcodes, recordBytes, writeRecord } from '../src/compute/wasm/records.ts';
 import { strideOf } from '../src/compute/wasm/scratch.ts';
-import type { DType } from '../src/tensor/dtype.ts';
-import { readArguments } from './arguments.ts';
-import { formatTable } from './table.ts';
+import { rowBytes, type DType } from '../src/tensor/dtype.ts';
+import { readArguments, UsageError } from './arguments.ts';
+import { bareProducts, compileBare, instantiateBare } from './bare.ts';
+import { median } from './statistics.ts';
+import { formatTable, type Cell } from './table.ts';
 
 export async function benchKernels(args: readonly string[]): Promise<void> {
-  const options = readArguments(args, ['rows', 'cols', 'tokens', 'seconds', 'kernels'], []);
-  const shape = { rows: options.amount('rows', 1024), cols: options.amount('cols', 3072) };
+  const options = readArguments(
+    args,
+    ['rows', 'cols', 'batches', 'tokens', 'memory', 'seconds', 'kernels', 'types'],
+    [],
+  );
+  const cached = { rows: options.amount('rows', 1024), cols: options.amount('cols', 3072) };
+  const batches = options.amounts('batches', [2, 3, 4, 8, 16]);
   const many = options.amount('tokens', 64);
-  const seconds = options.number('seconds', 1);
+  const mebibytes = options.amount('memory', 96);
+  const seconds = options.number('seconds', 0.2);
   const wanted = options.text('kernels');
+  const types = options.list('types')?.map(typeOf) ?? kernelTypes;
   const builds =
     wanted === undefined ? builtKernels().filter((name) => whyNot(name, probeKernels()) === undefined) : [wanted];
   for (const name of builds) {
     const build = chooseBuild(name);
-    const products = shape.rows * shape.cols;
-    const rows = kernelTypes.map((dtype) => {
-      const one = measure(build, dtype, { ...shape, tokens: 1 }, seconds);
-      const tile = measure(build, dtype, { ...shape, tokens: many }, seconds);
-      const bytes = panelCount(shape.rows) * panelBytes(dtype, shape.cols);
-      return [dtype, (bytes * one) / 1e9, (products * one) / 1e9, (products * many * tile) / 1e9];
+    const bare = await compileBare(build.name);
+    const rows = types.map((dtype): Cell[] => {
+      const perRow = rowBytes(dtype, cached.cols);
+      const far = new Product(build, bare, dtype, {
+        rows: Math.ceil((mebibytes * 2 ** 20) / perRow),
+        cols: cached.cols,
+      });
+      const one = far.measure(1, seconds);
+      const steps = batches.map((tokens) => far.measure(tokens, seconds).ms / one.ms);
+      const near = new Product(build, bare, dtype, cached);
+      const single = near.measure(1, seconds);
+      const tile = near.measure(many, seconds);
+      const rate = (near.products * many) / tile.ms / 1e6;
+      return [
+        dtype,
+        far.bytes / one.ms / 1e6,
+        (100 * far.bytes) / one.ms / 1e6 / one.read,
+        ...steps,
+        near.bytes / single.ms / 1e6,
+        rate,
+        matrixFormat(dtype, dtype).range === 'float' ? undefined : (100 * rate) / tile.multiplied,
+      ];
     });
-    process.stdout.write(`${build.name} build, Node ${process.version}, ${shape.rows} x ${shape.cols}, one thread\n`);
-    process.stdout.write(formatTable(['type', '1 token GB/s', 'GMAC/s', `${many} tokens GMAC/s`], rows));
+    process.stdout.write(
+      `${build.name} build, Node ${process.version}, one thread: ${mebibytes} MiB of weights for one token (and % of what merely reading ` +
+        `them gives), its time times so much for a few; ${cached.rows} x ${cached.cols} in cache (and % of products alone)\n`,
+    );
+    const header = ['type', 'GB/s', '% read', ...batches.map((tokens) => `x ${tokens}`), 'cache GB/s'];
+    process.stdout.write(formatTable([...header, `${many} tokens GMAC/s`, '% bare'], rows));
   }
 }
 
-/** Runs per second of one product. */
-function measure(
-  { name, module }: ChosenBuild,
-  dtype: DType,
-  { rows, cols, tokens }: { readonly rows: number; readonly cols: number; readonly tokens: number },
-  seconds: number,
-): number {
-  const format = matrixFormat(dtype, dtype);
-  const form = quantForm(format, name);
-  const plan = new ArenaPlan();
-  const header = plan.reserve(64);
-  const records = plan.reserve(2 * recordBytes);
-  const scratch = plan.reserve(4096 + ((format.unpackedBytes ?? 0) * cols) / 32);
-  const weights = plan.reserve(panelCount(rows) * panelBytes(dtype, cols));
-  const input = plan.reserve(tokens * strideOf(cols));
-  const quants = plan.reserve(tokens * cols * 2);
-  const quantRecords = plan.reserve(tokens * cols);
-  const out = plan.reserve(tokens * strideOf(rows));
-  const table = plan.reserve(format.table?.length ?? 0);
-  const memory = plan.create();
-  const kernels = instantiate(module, memory);
-  if (format.table) new Uint8Array(memory.buffer, table, format.table.length).set(format.table);
-  new Uint32Array(memory.buffer, header, 2).set([tokens, tokens]);
-  const words = new Uint32Array(memory.buffer, records, (2 * recordBytes) / 4);
-  writeRecord(words, 0, {
-    opcode: opcodes.quantize,
-    items: items.tokens,
-    factor: 1,
-    chunk: tokens,
-    operands: [input, strideOf(cols), cols, quants, quantRecords, form === 'i16' ? 2 : 1],
-  });
-  writeRecord(words, 1, {
-    opcode: format.opcode,
-    items: items.fixed,
-    factor: panelCount(rows),
-    chunk: panelCount(rows),
-    operands: [
-      form === undefined ? input : quants,
-      strideOf(cols),
-      quantRecords,
-      weights,
-      cols,
-      out,
-      strideOf(rows),
-      items.tokens,
-      panelBytes(dtype, cols),
-      table,
-    ],
-  });
-  if (form !== undefined) kernels.run(records, 1, header, control.sync, 1, scratch);
-  const bench = new Benchmark(() => kernels.run(records + recordBytes, 1, header, control.sync, 1, scratch), {
-    maxTime: seconds,
-    minSamples: 5,
-  });
-  bench.run({ async: false });
-  return bench.hz;
+function typeOf(name: string): DType {
+  const found = kernelTypes.find((dtype) => dtype.toLowerCase() === name.toLowerCase());
+  if (found === undefined) throw new UsageError(`--types takes types that kernels compute: ${kernelTypes.join(', ')}`);
+  return found;
+}
+
+interface Shape {
+  readonly rows: number;
+  readonly cols: number;
+}
+
+/** Medians of one product. */
+interface Measured {
+  /** CPU time of one run. */
+  readonly ms: number;
+  /** GB/s of reading the same weights and doing nothing else. */
+  readonly read: number;
+  /** GMAC/s of products alone. */
+  readonly multiplied: number;
+}
+
+/** Most tokens of one run. */
+const mostTokens = 512;
+
+/** Repeats of products alone in one call: half a millisecond. */
+const multiplyTimes = 5000;
+
+class Product {
+  readonly products: number;
+  readonly bytes: number;
+  readonly #quantize: (tokens: number) => void;
+  readonly #run: (tokens: number) => void;
+  readonly #read: () => void;
+  readonly #multiply: () => void;
+
+  constructor({ name, module }: ChosenBuild, bareModule: WebAssembly.Module, dtype: DType, { rows, cols }: Shape) {
+    const format = matrixFormat(dtype, dtype);
+    const form = quantForm(format, name);
+    this.products = rows * cols;
+    this.bytes = panelCount(rows) * panelBytes(dtype, cols);
+    const plan = new ArenaPlan();
+    const header = plan.reserve(64);
+    const records = plan.reserve(2 * recordBytes);
+    const scratch = plan.reserve(16384 + ((format.unpackedBytes ?? 0) * cols) / 32);
+    const weights = plan.reserve(this.bytes);
+    const input = plan.reserve(mostTokens * strideOf(cols));
+    const quants = plan.reserve(mostTokens * cols * 2);
+    const numbers = plan.reserve(mostTokens * cols);
+    const out = plan.reserve(mostTokens * strideOf(rows));
+    const table = plan.reserve(format.table?.length ?? 0);
+    const memory = plan.create();
+    const kernels = instantiate(module, memory);
+    const bare = instantiateBare(bareModule, memory);
+    if (format.table) new Uint8Array(memory.buffer, table, format.table.length).set(format.table);
+    fill(new Uint32Array(memory.buffer, weights, this.bytes / 4));
+    const values = new Float32Array(memory.buffer, input, (mostTokens * strideOf(cols)) / 4);
+    for (let i = 0; i < values.length; i++) values[i] = Math.sin(i);
+    const words = new Uint32Array(memory.buffer, records, (2 * recordBytes) / 4);
+    writeRecord(words, 0, {
+      opcode: opcodes.quantize,
+      items: items.tokens,
+      factor: 1,
+      chunk: 4,
+      operands: [input, strideOf(cols), cols, quants, numbers, form === 'i16' ? 2 : 1],
+    });
+    writeRecord(words, 1, {
+      opcode: format.opcode,
+      items: items.fixed,
+      factor: panelCount(rows),
+      chunk: Math.min(32, panelCount(rows)),
+      operands: [
+        form === undefined ? input : quants,
+        strideOf(cols),
+        numbers,
+        weights,
+        cols,
+        out,
+        strideOf(rows),
+        items.tokens,
+        panelBytes(dtype, cols),
+        table,
+      ],
+    });
+    const run = (tokens: number, record: number): void => {
+      new Uint32Array(memory.buffer, header, 2).fill(tokens);
+      kernels.run(record, 1, header, control.sync, 1, scratch);
+    };
+    this.#quantize = (tokens) => {
+      if (form !== undefined) run(tokens, records);
+    };
+    this.#run = (tokens) => run(tokens, records + recordBytes);
+    this.#read = () => bare.read(weights, this.bytes, out);
+    this.#multiply =
+      format.range === 'bytes'
+        ? (): void => bare.productsOfBytes(weights, input, multiplyTimes, out)
+        : (): void => bare.productsOfNibbles(weights, input, multiplyTimes, out);
+  }
+
+  /** Product, reading and products alone in turns, for so many seconds of CPU time each. */
+  measure(tokens: number, seconds: number): Measured {
+    if (tokens > mostTokens) throw new UsageError(`at most ${mostTokens} tokens`);
+    this.#quantize(tokens);
+    const runs = [(): void => this.#run(tokens), this.#read, this.#multiply];
+    // The compiler notices what runs often.
+    for (const run of runs) for (const end = cpuMs() + 30; cpuMs() < end;) run();
+    const times = runs.map((run) => {
+      const once = Math.max(0.001, timeOf(run, 1));
+      return { run, repeats: Math.max(1, Math.round(5 / once)), samples: [] as number[] };
+    });
+    const end = cpuMs() + times.length * seconds * 1000;
+    do {
+      for (const { run, repeats, samples } of times) samples.push(timeOf(run, repeats) / repeats);
+    } while (cpuMs() < end);
+    const [ms, read, multiply] = times.map(({ samples }) => median(samples) ?? Number.NaN);
+    return { ms, read: this.bytes / read / 1e6, multiplied: (multiplyTimes * bareProducts) / multiply / 1e6 };
+  }
+}
+
+function cpuMs(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
+}
+
+function timeOf(run: () => void, repeats: number): number {
+  const from = cpuMs();
+  for (let i = 0; i < repeats; i++) run();
+  return cpuMs() - from;
+}
+
+/** Random bytes, in which no half is subnormal, infinite or NaN, nor an f32. */
+function fill(words: Uint32Array): void {
+  let state = 1;
+  for (let i = 0; i < words.length; i++) {
+    state = (Math.imul(state, 1664525) + 1013904223) | 0;
+    words[i] = ((state ^ (state >>> 13)) & 0xbfffbfff) | 0x20002000;
+  }
 }

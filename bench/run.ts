@@ -6,9 +6,9 @@ import { benchEngine } from './engine.ts';
 import { benchHttp } from './http.ts';
 import { benchKernels } from './kernels.ts';
 import { benchProfile } from './profile.ts';
+import { benchPrefix } from './prefix.ts';
 import { benchScrape } from './scrape/scrape.ts';
 import { benchSampling } from './sampling.ts';
-import { benchPrefix } from './prefix.ts';
 import { benchServe } from './serve/serve.ts';
 import { benchSpeculation } from './speculation/speculation.ts';
 import { benchStart } from './start/start.ts';
@@ -44,7 +44,9 @@ const commands: Record<string, Command> = {
     run: benchHttp,
   },
   kernels: {
-    usage: 'kernels [--kernels BUILD] [--rows 1024] [--cols 3072] [--tokens 64] [--seconds 1]',
+    usage:
+      'kernels [--kernels BUILD] [--types Q8_0,Q4_K] [--rows 1024] [--cols 3072] [--tokens 64] [--batches 2,3,4,8,16] [--memory MIB] ' +
+      '[--seconds 0.2]',
     what: 'GB/s and GMAC/s of each matrix kernel and build on one thread, by benchmark.js',
     run: benchKernels,
   },
@@ -54,6 +56,12 @@ const commands: Record<string, Command> = {
       '[--engine-runtime auto|system|bundled|PATH] [--json]',
     what: 'where the time of a prefill chunk and of a decode step goes: share, GB/s and GMAC/s of each operation, waiting',
     run: benchProfile,
+  },
+  prefix: {
+    usage:
+      'prefix --model PATH [--prompt 8000] [--rounds 3] [--prefix-cache-dir PATH] [--seed N] [--json] [-- SERVER OPTIONS]',
+    what: 'first token of a long prompt at our own server: cold, repeated, and after a restart with the prefix cache on disk',
+    run: benchPrefix,
   },
   scrape: {
     usage: 'scrape [--streams 8] [--rate 20] [--gen 128] [--seconds 3] [--rounds 3] [--json] [-- OPTIONS OF serve]',
@@ -65,12 +73,6 @@ const commands: Record<string, Command> = {
     what: 'microseconds of CPU time to choose a token, by parameters, for a typical and for a flat row of logits',
     run: benchSampling,
   },
-  prefix: {
-    usage:
-      'prefix --model PATH [--prompt 8000] [--rounds 3] [--prefix-cache-dir PATH] [--seed N] [--json] [-- SERVER OPTIONS]',
-    what: 'first token of a long prompt at our own server: cold, repeated, and after a restart with the prefix cache on disk',
-    run: benchPrefix,
-  },
   serve: {
     usage:
       'serve --base-url URL[,URL] --model NAME[,NAME] [--concurrency 1,2,4,8,16] [--prompt 128] [--gen 64] [--requests N] ' +
@@ -80,7 +82,7 @@ const commands: Record<string, Command> = {
   },
   speculation: {
     usage:
-      'speculation --model PATH [--threads N] [--prompt 512] [--gen 256] [--users 1] [--rounds 5] [--kv-cache f32|f16|q8_0] ' +
+      'speculation --model PATH [--threads N] [--prompt 512] [--gen 256] [--users 1] [--rounds 6] [--kv-cache f32|f16|i16|q8_0] ' +
       '[--kernels auto] [--engine-runtime auto|system|bundled|PATH] [--json]',
     what: 'tokens per second with --speculation auto over those with off, on a given edit of code and on random text',
     run: benchSpeculation,

@@ -154,8 +154,8 @@ function noError(answer: Answer): string[] {
 }
 
 /**
- * Chunks of a chat or text completion -> what the object without a stream says: per choice role, text and finish reason, tool
- * calls with their joined arguments, and usage if it was sent.
+ * Chunks of a chat or text completion -> what the object without a stream says: per choice role, text and finish reason, log probabilities,
+ * tool calls with their joined arguments, and usage if it was sent.
  */
 export function foldChoices(chunks: readonly Json[]): Json {
   const choices = new Map<number, Folded>();
@@ -164,7 +164,12 @@ export function foldChoices(chunks: readonly Json[]): Json {
     if (chunk['usage'] !== undefined && chunk['usage'] !== null) usage = chunk['usage'];
     for (const choice of choicesOf(chunk)) {
       const index = Number(choice['index']);
-      const folded = choices.get(index) ?? { message: { content: null }, finish: null, calls: new Map<number, Call>() };
+      const folded = choices.get(index) ?? {
+        message: { content: null },
+        finish: null,
+        calls: new Map<number, Call>(),
+        logprobs: {},
+      };
       choices.set(index, folded);
       if (typeof choice['text'] === 'string') folded.text = (folded.text ?? '') + choice['text'];
       for (const [key, value] of Object.entries(objectOf(choice['delta']))) {
@@ -173,17 +178,20 @@ export function foldChoices(chunks: readonly Json[]): Json {
         else if (typeof value === 'string')
           folded.message[key] = `${(folded.message[key] as string | null | undefined) ?? ''}${value}`;
       }
+      for (const [key, value] of Object.entries(objectOf(choice['logprobs'])))
+        if (Array.isArray(value)) folded.logprobs[key] = [...(folded.logprobs[key] ?? []), ...(value as unknown[])];
       folded.finish = choice['finish_reason'] ?? folded.finish;
     }
   }
   return {
     choices: [...choices.entries()]
       .sort(([a], [b]) => a - b)
-      .map(([index, { text, message, finish, calls }]) => ({
+      .map(([index, { text, message, finish, calls, logprobs }]) => ({
         index,
         ...(text === undefined
           ? { message: calls.size === 0 ? message : { ...message, tool_calls: [...calls.values()] } }
           : { text }),
+        logprobs,
         finish_reason: finish,
       })),
     ...(usage === undefined ? {} : { usage }),
@@ -196,6 +204,7 @@ interface Folded {
   readonly message: Record<string, unknown>;
   finish: unknown;
   readonly calls: Map<number, Call>;
+  readonly logprobs: Record<string, unknown[]>;
 }
 
 interface Call {
@@ -232,6 +241,7 @@ export function comparableChoices(object: Json, withUsage: boolean): Json {
       ...(typeof choice['text'] === 'string'
         ? { text: choice['text'] }
         : { message: Object.fromEntries(told.sort(([a], [b]) => (a < b ? -1 : 1))) }),
+      logprobs: listsOf(choice['logprobs']),
       finish_reason: choice['finish_reason'],
     };
   });
@@ -241,6 +251,12 @@ export function comparableChoices(object: Json, withUsage: boolean): Json {
     choices,
     usage: Object.fromEntries(['prompt_tokens', 'completion_tokens'].map((key) => [key, usage[key]])),
   };
+}
+
+/** Lists that hold something, by name. */
+function listsOf(logprobs: unknown): Json {
+  const lists = Object.entries(objectOf(logprobs)).filter(([, list]) => Array.isArray(list) && list.length > 0);
+  return Object.fromEntries(lists.sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 /** The text that the chunks bring, of choice 0. */

@@ -7,7 +7,7 @@ import type { Log } from './core/log.ts';
 import { createEngineClient, type EngineClient, type EngineClientOptions } from './engine/client.ts';
 import type { LoadedModel } from './engine/messages.ts';
 import type { EngineRuntime } from './engine/runtime.ts';
-import { plain } from './generation/formats/plain.ts';
+import { chooseFormat } from './generation/formats/choose.ts';
 import type { ModelParts } from './generation/models.ts';
 import { readSamplingDefaults } from './generation/sampling-defaults.ts';
 import { architectureOf } from './model/architectures/index.ts';
@@ -103,7 +103,16 @@ async function start(
   const longestToken = longestOf(tokenizer.vocabulary);
   const samplingDefaults = readSamplingDefaults(checkpoint.metadata);
   return {
-    parts: { engine, tokenizer, template, format: plain, contextLength, fingerprint, samplingDefaults, longestToken },
+    parts: {
+      engine,
+      tokenizer,
+      template,
+      format: chooseFormat(template.source),
+      contextLength,
+      fingerprint,
+      samplingDefaults,
+      longestToken,
+    },
     info,
     runtime: taken(runtime, info),
   };

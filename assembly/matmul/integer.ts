@@ -115,24 +115,18 @@ export const HALF_SCALE: i32 = 0x77800000;
     }
     const scale0 = changetype<W>(0).scale(p, sub, part, 0, ready, bits, by);
     const scale1 = changetype<W>(0).scale(p, sub, part, 16, ready, bits, by);
-    finish<F, R, T>(acc + 0, s, 0, part, parts, a0, b0, scale0, scale1, ones);
-    if (rows > 1) finish<F, R, T>(acc + 32, s, 1, part, parts, a1, b1, scale0, scale1, ones);
-    if (rows > 2) finish<F, R, T>(acc + 64, s, 2, part, parts, a2, b2, scale0, scale1, ones);
-    if (rows > 3) finish<F, R, T>(acc + 96, s, 3, part, parts, a3, b3, scale0, scale1, ones);
-    if (changetype<F>(0).hasOffset()) {
-      const offset0 = changetype<W>(0).offset(p, sub, part, 0, ready, bits, by);
-      const offset1 = changetype<W>(0).offset(p, sub, part, 16, ready, bits, by);
-      shift<T>(acc + 0, s, 0, part, parts, offset0, offset1);
-      if (rows > 1) shift<T>(acc + 32, s, 1, part, parts, offset0, offset1);
-      if (rows > 2) shift<T>(acc + 64, s, 2, part, parts, offset0, offset1);
-      if (rows > 3) shift<T>(acc + 96, s, 3, part, parts, offset0, offset1);
-    }
+    const offset0 = changetype<W>(0).offset(p, sub, part, 0, ready, bits, by);
+    const offset1 = changetype<W>(0).offset(p, sub, part, 16, ready, bits, by);
+    finish<F, R, T>(acc, s, 0, part, parts, a0, b0, scale0, scale1, offset0, offset1, ones);
+    if (rows > 1) finish<F, R, T>(acc + 32, s, 1, part, parts, a1, b1, scale0, scale1, offset0, offset1, ones);
+    if (rows > 2) finish<F, R, T>(acc + 64, s, 2, part, parts, a2, b2, scale0, scale1, offset0, offset1, ones);
+    if (rows > 3) finish<F, R, T>(acc + 96, s, 3, part, parts, a3, b3, scale0, scale1, offset0, offset1, ones);
   }
 }
 
 /** -bias * sum(q) of a part. */
 // @ts-ignore: decorator
-@inline export function correction<F, T>(s: usize, row: usize, part: usize, parts: usize): v128 {
+@inline function correction<F, T>(s: usize, row: usize, part: usize, parts: usize): v128 {
   const bias = changetype<F>(0).bias();
   const field = changetype<T>(0).rows() << 2;
   const at = s + (row << 2);
@@ -161,7 +155,7 @@ export const HALF_SCALE: i32 = 0x77800000;
 }
 
 // @ts-ignore: decorator
-@inline function finish<F, R, T>(
+@inline export function finish<F, R, T>(
   acc: usize,
   s: usize,
   row: usize,
@@ -171,40 +165,47 @@ export const HALF_SCALE: i32 = 0x77800000;
   b: v128,
   scale0: v128,
   scale1: v128,
+  offset0: v128,
+  offset1: v128,
   ones: v128,
 ): void {
-  a = changetype<R>(0).total(a, ones);
-  b = changetype<R>(0).total(b, ones);
-  if (changetype<F>(0).bias() != 0 && !changetype<R>(0).starts()) {
-    const less = correction<F, T>(s, row, part, parts);
-    a = i32x4.add(a, less);
-    b = i32x4.add(b, less);
-  }
   const x = v128.load32_splat(s + (row << 2));
-  v128.store(acc, madd(f32x4.convert_i32x4_s(a), f32x4.mul(scale0, x), v128.load(acc)));
-  v128.store(acc, madd(f32x4.convert_i32x4_s(b), f32x4.mul(scale1, x), v128.load(acc, 16)), 16);
+  const sum = scaledSum<F, T>(s, row, part, parts, x);
+  v128.store(acc, result<F, R, T>(v128.load(acc), a, scale0, offset0, x, sum, s, row, part, parts, ones));
+  v128.store(acc, result<F, R, T>(v128.load(acc, 16), b, scale1, offset1, x, sum, s, row, part, parts, ones), 16);
 }
 
+/** What the offset of a part is multiplied with. `x`: scale of the activations. */
 // @ts-ignore: decorator
-@inline function shift<T>(
-  acc: usize,
+@inline export function scaledSum<F, T>(s: usize, row: usize, part: usize, parts: usize, x: v128): v128 {
+  if (!changetype<F>(0).hasOffset()) return i32x4.splat(0);
+  const field = changetype<T>(0).rows() << 2;
+  const at = s + (row << 2);
+  if (parts == 1) return v128.load32_splat(at + 2 * field);
+  const first = v128.load32_splat(at + 3 * field);
+  const sum = part == 0 ? first : i32x4.sub(v128.load32_splat(at + field), first);
+  return f32x4.mul(x, f32x4.convert_i32x4_s(i32x4.neg(sum)));
+}
+
+/** The f32 sum `was` of 4 rows of weights, and what a part adds. `sum`: of its products, `scaled`: scaledSum. */
+// @ts-ignore: decorator
+@inline export function result<F, R, T>(
+  was: v128,
+  sum: v128,
+  scale: v128,
+  offset: v128,
+  x: v128,
+  scaled: v128,
   s: usize,
   row: usize,
   part: usize,
   parts: usize,
-  offset0: v128,
-  offset1: v128,
-): void {
-  const field = changetype<T>(0).rows() << 2;
-  const at = s + (row << 2);
-  let scaled = v128.load32_splat(at + 2 * field);
-  if (parts == 2) {
-    const first = v128.load32_splat(at + 3 * field);
-    const sum = part == 0 ? first : i32x4.sub(v128.load32_splat(at + field), first);
-    scaled = f32x4.mul(v128.load32_splat(at), f32x4.convert_i32x4_s(i32x4.neg(sum)));
-  }
-  v128.store(acc, madd(offset0, scaled, v128.load(acc)));
-  v128.store(acc, madd(offset1, scaled, v128.load(acc, 16)), 16);
+  ones: v128,
+): v128 {
+  sum = changetype<R>(0).total(sum, ones);
+  if (changetype<F>(0).bias() != 0 && !changetype<R>(0).starts()) sum = i32x4.add(sum, correction<F, T>(s, row, part, parts));
+  const value = madd(f32x4.convert_i32x4_s(sum), f32x4.mul(scale, x), was);
+  return changetype<F>(0).hasOffset() ? madd(offset, scaled, value) : value;
 }
 
 /** A panel x a pack, added to `acc`. `ready`: room for what a superblock has ready for its blocks. */

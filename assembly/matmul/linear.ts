@@ -1,5 +1,5 @@
-// The matrix products of a batch: panels of 8 rows times all its rows of activations. From `UNPACK` rows on, types whose words cost
-// work to decode are unpacked once per panel into the thread's scratch; the sums are the same, so the bits are. Rows that lie as files
+// The matrix products of a batch: panels of 8 rows times all its rows of activations. From some rows on (`unpacks`
+// of format/), a panel is unpacked once into the thread's scratch; the sums are the same, so the bits are. Rows that lie as files
 // store them are always unpacked.
 //   4 input: f32 rows or quants   5 stride of f32 rows   6 records of activation.ts   7 weights   8 cols   9 out   10 out stride
 //   11 rows: Items.TOKENS or Items.OUTPUTS   12 bytes per panel   13 table of the type, see unpack/panel.ts
@@ -7,17 +7,15 @@
 import { Items, outputCount, tokenCount, word } from '../record';
 import { Four, NUMBERS_SHIFT, One, quantShift, Three, Two } from '../activation';
 import { tile } from './integer';
-import { row1 } from './row';
+import { longTile } from './long';
 import { float1, float4, floatTwin } from './float';
 import { halfBits, halfScale } from '../half';
 import { unpackPanel } from '../unpack/panel';
 
-/** A thread's scratch: f32 d of two superblocks (format/k.ts), sums of a tile or two, an unpacked panel. */
+/** A thread's scratch: f32 d and dmin of a superblock (format/k.ts), sums of a tile, an unpacked panel. */
 const SUMS: usize = 128;
 const PANEL: usize = 512;
 
-/** Bytes of activations that a block of rows may have. */
-const ACTIVATIONS: usize = 384 * 1024;
 
 /** F: F32, F16 or BF16. Items are panels. */
 export function linearFloat<F>(record: usize, batch: usize, from: u32, to: u32): void {
@@ -63,17 +61,13 @@ export function linearPanels<F, R, U>(record: usize, batch: usize, from: u32, to
   const blocks = <usize>word(record, 8) >> 5;
   const panelBytes = <usize>word(record, 12);
   const unpacks = rows >= changetype<F>(0).unpacks();
-  const most = blockRows(blocks, changetype<R>(0).step());
-  for (let row: usize = 0; row < rows; row += most) {
-    const end = min(row + most, rows);
-    for (let panel = <usize>from; panel < <usize>to; panel++) {
-      const w = <usize>word(record, 7) + panel * panelBytes;
-      if (unpacks) {
-        unpack<F, U>(w, blocks, scratch);
-        multiply<U, F, R>(record, scratch + PANEL, row, end, panel, scratch);
-      } else {
-        multiply<F, F, R>(record, w, row, end, panel, scratch);
-      }
+  for (let panel = <usize>from; panel < <usize>to; panel++) {
+    const w = <usize>word(record, 7) + panel * panelBytes;
+    if (unpacks) {
+      unpack<F, U>(w, blocks, scratch);
+      multiply<U, F, R>(record, scratch + PANEL, rows, panel, scratch);
+    } else {
+      multiply<F, F, R>(record, w, rows, panel, scratch);
     }
   }
 }
@@ -86,41 +80,41 @@ export function linearStored<F, R, U>(record: usize, batch: usize, from: u32, to
   const table = <usize>word(record, 13);
   for (let panel = <usize>from; panel < <usize>to; panel++) {
     unpackPanel<F, U>(<usize>word(record, 7) + panel * panelBytes, panelBytes >> 3, blocks, table, scratch + PANEL);
-    multiply<U, F, R>(record, scratch + PANEL, 0, rows, panel, scratch);
+    multiply<U, F, R>(record, scratch + PANEL, rows, panel, scratch);
   }
 }
 
-/** Rows whose quants and numbers stay in the second-level cache while panels pass by. */
-function blockRows(blocks: usize, step: usize): usize {
-  return max(4, (ACTIVATIONS / (blocks * ((step << 3) + 16))) & ~3);
-}
-
-/** One panel times rows `row` to `end`; `row` starts a pack. W: class of its words. */
-export function multiply<W, F, R>(record: usize, w: usize, row: usize, end: usize, panel: usize, scratch: usize): void {
+/** One panel times all rows. W: class of its words. */
+export function multiply<W, F, R>(record: usize, w: usize, rows: usize, panel: usize, scratch: usize): void {
   const blocks = <usize>word(record, 8) >> 5;
   const outStride = <usize>word(record, 10);
   const quants = blocks << quantShift(changetype<R>(0).step());
   const numbers = blocks << NUMBERS_SHIFT;
-  let x = <usize>word(record, 4) + row * quants;
-  let s = <usize>word(record, 6) + row * numbers;
-  let y = <usize>word(record, 9) + row * outStride + (panel << 5);
+  let x = <usize>word(record, 4);
+  let s = <usize>word(record, 6);
+  let y = <usize>word(record, 9) + (panel << 5);
   const acc = scratch + SUMS;
-  for (; row + 4 <= end; row += 4) {
+  const rest = rows & 3;
+  for (let row = rest; row < rows; row += 4) {
     clear(acc, 4);
-    tile<W, F, R, Four>(w, x, s, blocks, scratch, acc);
+    add<W, F, R, Four>(w, x, s, blocks, scratch, acc);
     copyOut(acc, 4, y, outStride);
     x += quants << 2;
     s += numbers << 2;
     y += outStride << 2;
   }
-  const rest = end - row;
   if (rest == 0) return;
   clear(acc, rest);
-  if (rest == 1 && BUILD != 2) tile<W, F, R, One>(w, x, s, blocks, scratch, acc);
-  else if (rest == 1) row1<W, F, R>(w, x, s, blocks, scratch, acc);
-  else if (rest == 2) tile<W, F, R, Two>(w, x, s, blocks, scratch, acc);
-  else tile<W, F, R, Three>(w, x, s, blocks, scratch, acc);
+  if (rest == 1) add<W, F, R, One>(w, x, s, blocks, scratch, acc);
+  else if (rest == 2) add<W, F, R, Two>(w, x, s, blocks, scratch, acc);
+  else add<W, F, R, Three>(w, x, s, blocks, scratch, acc);
   copyOut(acc, rest, y, outStride);
+}
+
+// @ts-ignore: decorator
+@inline function add<W, F, R, T>(w: usize, x: usize, s: usize, blocks: usize, scratch: usize, acc: usize): void {
+  if (BUILD == 2) longTile<W, F, R, T>(w, x, s, blocks, scratch, acc);
+  else tile<W, F, R, T>(w, x, s, blocks, scratch, acc);
 }
 
 // @ts-ignore: decorator

@@ -58,7 +58,7 @@ export async function benchSpeculation(args: readonly string[]): Promise<void> {
   const bench = await SpeculationBench.load(options, Math.max(...levels));
   const rows: Row[] = [];
   for (const users of levels) {
-    for (const text of bench.texts) rows.push(await bench.compare(text, users, parsed.amount('rounds', 5)));
+    for (const text of bench.texts) rows.push(await bench.compare(text, users, parsed.amount('rounds', 6)));
   }
   await bench.close();
   if (parsed.flag('json')) process.stdout.write(`${JSON.stringify({ node: process.version, rows })}\n`);
@@ -126,7 +126,8 @@ class SpeculationBench {
   async compare(text: Text, users: number, rounds: number): Promise<Row> {
     const [off, on]: [Measurement[], Measurement[]] = [[], []];
     for (let round = 0; round <= rounds; round++) {
-      for (const isOn of [false, true]) {
+      // Whoever goes first goes second the next time.
+      for (const isOn of round % 2 === 0 ? [false, true] : [true, false]) {
         const measured = await this.#measure(text, users, isOn);
         if (round > 0) (isOn ? on : off).push(measured);
       }

@@ -3,7 +3,9 @@
 import { badAnswers } from './bad/answers.ts';
 import type { BadServer } from './bad/break.ts';
 import { badListeners } from './bad/connections.ts';
+import { badLogprobs, badTextLogprobs } from './bad/logprobs.ts';
 import { badReaders } from './bad/requests.ts';
+import { badStores } from './bad/stored.ts';
 import { badStreams } from './bad/streams.ts';
 import { badTexts } from './bad/texts.ts';
 import { badTokens } from './bad/tokens.ts';
@@ -17,5 +19,7 @@ export const badServers: readonly BadServer[] = [
   ...badAnswers,
   ...badStreams,
   ...badListeners,
-  ...[...badTexts, ...badTokens].map((bad): BadServer => ({ ...bad, isTexts: true })),
+  ...badLogprobs,
+  ...badStores,
+  ...[...badTexts, ...badTextLogprobs, ...badTokens].map((bad): BadServer => ({ ...bad, isTexts: true })),
 ];

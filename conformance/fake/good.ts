@@ -1,13 +1,15 @@
 // A small server that meets every requirement: the proof that the cases can be passed, and the ground from which each bad
-// server departs in one point. It refuses aloud what it cannot do (log probabilities, tools, response formats).
+// server departs in one point. It refuses aloud what it cannot do (tools, response formats, gaps).
 
-import { between, commonFields, isObject, judgeFields, judgeRest } from './judge.ts';
+import { between, commonFields, isFlag, isObject, judgeFields, judgeRest } from './judge.ts';
 import type { Fields, Harmless } from './judge.ts';
+import { chatLogprobs } from './logprobs.ts';
 import { isGreedy, speak } from './model.ts';
 import type { Choice } from './model.ts';
 import { created, eventStream, json, modelName, parse, refuse, unknownModel, usageOf, withIgnored } from './reply.ts';
 import type { Body, Refusal } from './reply.ts';
 import type { FakeAnswer, FakeRequest, FakeServer } from './server.ts';
+import { Stored } from './stored.ts';
 import { judgeMessages, render } from './template.ts';
 import { applyTemplate, detokenize, renderText, textCompletion, tokenize } from './texts.ts';
 import { contextLength, countTokens, encode } from './tokens.ts';
@@ -26,15 +28,22 @@ export function goodServer({ apiKey }: GoodOptions = {}): FakeServer {
   let count = 0;
   const number = (): number => (count += 1);
   const used: Used = { prompt: 0, completion: 0 };
+  const state: State = { number, stored: new Stored() };
   return {
     headersTooLarge: String(refuse({ status: 431, message: 'The headers are too large.' }).body),
     answer(request) {
       const common = { 'access-control-allow-origin': '*', 'x-request-id': `req-${number()}` };
-      const answer = request.path === '/metrics' ? metrics(used) : route(request, apiKey, number);
+      const answer = request.path === '/metrics' ? metrics(used) : route(request, apiKey, state);
       add(used, answer);
       return { ...answer, headers: { ...common, ...answer.headers } };
     },
   };
+}
+
+interface State {
+  /** Counts on. */
+  readonly number: () => number;
+  readonly stored: Stored;
 }
 
 /** Tokens so far. */
@@ -76,26 +85,31 @@ const routes: Readonly<Record<string, string>> = {
   '/v1/completions': 'POST',
   '/v1/chat/completions/render': 'POST',
   '/v1/completions/render': 'POST',
+  '/v1/chat/completions/input_tokens': 'POST',
   '/tokenize': 'POST',
   '/detokenize': 'POST',
   '/apply-template': 'POST',
 };
 
-/** What a route makes of a body. `number` counts on. */
-type Handler = (body: Body, number: () => number) => FakeAnswer;
+/** What a route makes of a body. */
+type Handler = (body: Body, state: State) => FakeAnswer;
 
 const handlers: Readonly<Record<string, Handler>> = {
   '/v1/chat/completions': chat,
-  '/v1/completions': textCompletion,
+  '/v1/completions': (body, { number }) => textCompletion(body, number),
   '/v1/chat/completions/render': renderChat,
-  '/v1/completions/render': renderText,
+  '/v1/completions/render': (body, { number }) => renderText(body, number),
+  '/v1/chat/completions/input_tokens': countChat,
   '/tokenize': tokenize,
   '/detokenize': detokenize,
   '/apply-template': applyTemplate,
 };
 
-function route(request: FakeRequest, apiKey: string | undefined, number: () => number): FakeAnswer {
+const below = '/v1/chat/completions/';
+
+function route(request: FakeRequest, apiKey: string | undefined, state: State): FakeAnswer {
   const { method, path, headers } = request;
+  const isStored = path.startsWith(below) && routes[path] === undefined;
   if (method === 'OPTIONS') {
     const allowed = {
       'access-control-allow-methods': 'GET, POST',
@@ -104,7 +118,8 @@ function route(request: FakeRequest, apiKey: string | undefined, number: () => n
     return { status: 204, headers: allowed, body: '' };
   }
   const isModel = path.startsWith('/v1/models/');
-  const expected = isModel ? 'GET' : routes[path];
+  const isList = path === '/v1/chat/completions' && method === 'GET';
+  const expected = isModel ? 'GET' : isStored || isList ? method : routes[path];
   if (expected === undefined) return refuse({ status: 404, message: `There is nothing at ${path}.` });
   if (method !== expected)
     return refuse({ status: 405, message: `${path} takes ${expected}.`, headers: { allow: expected } });
@@ -114,8 +129,10 @@ function route(request: FakeRequest, apiKey: string | undefined, number: () => n
     return refuse({ status: 401, message: 'The key is wrong.', code: 'invalid_api_key', headers: challenge });
   }
   const entry = { id: modelName, object: 'model', created, owned_by: 'fake' };
+  if (isList) return state.stored.list(request.query);
+  if (isStored) return state.stored.answer(method, path.slice(below.length), parse(request.body) ?? {});
   const handler = handlers[path];
-  if (handler !== undefined) return post(request, (body) => handler(body, number));
+  if (handler !== undefined) return post(request, (body) => handler(body, state));
   if (path === '/v1/models') return json(200, { object: 'list', data: [entry] });
   if (path === '/openapi.json') return json(200, { openapi: '3.1.0', paths: { '/v1/chat/completions': { post: {} } } });
   if (path === '/version') return json(200, { version: '1' });
@@ -134,7 +151,7 @@ function post({ headers, body: text }: FakeRequest, handle: (body: Body) => Fake
   return handle(body);
 }
 
-function chat(body: Body, number: () => number): FakeAnswer {
+function chat(body: Body, { number, stored }: State): FakeAnswer {
   const refusal = validate(body);
   if (refusal !== undefined) return refuse(refusal);
   const prompt = render(body);
@@ -150,7 +167,9 @@ function chat(body: Body, number: () => number): FakeAnswer {
   );
   const head = { id: `chatcmpl-${number()}`, created, model: modelName };
   const told = { ...usage, ...predicted(body, choices) };
-  const answer = body['stream'] === true ? stream(head, choices, told, body, limit) : object(head, choices, told);
+  const whole = object(head, choices, told, body);
+  stored.keep(whole, body);
+  const answer = body['stream'] === true ? stream(head, choices, told, body, limit) : json(200, whole);
   return withIgnored(
     answer,
     Object.keys(body).filter((name) => name.startsWith('x_')),
@@ -173,31 +192,31 @@ function predicted(body: Body, choices: readonly Choice[]): Body {
   };
 }
 
-function object(head: Body, choices: readonly Choice[], usage: Body): FakeAnswer {
-  return json(200, {
+function object(head: Body, choices: readonly Choice[], usage: Body, body: Body): Body {
+  return {
     ...head,
     object: 'chat.completion',
     choices: choices.map(({ pieces, finish }, index) => ({
       index,
       message: { role: 'assistant', content: pieces.join(''), refusal: null },
-      logprobs: null,
+      logprobs: chatLogprobs(pieces, body),
       finish_reason: finish,
     })),
-    usage,
-  });
+    usage: { ...usage, prompt_tokens_details: { cached_tokens: 0 } },
+  };
 }
 
 function stream(head: Body, choices: readonly Choice[], usage: Body, body: Body, limit: number): FakeAnswer {
-  const one = (index: number, delta: Body, finish: string | null = null): Body => ({
+  const one = (index: number, delta: Body, tokens?: readonly string[], finish: string | null = null): Body => ({
     index,
     delta,
-    logprobs: null,
+    logprobs: tokens === undefined ? null : chatLogprobs(tokens, body),
     finish_reason: finish,
   });
   const deltas = choices.flatMap(({ pieces, finish }, index) => [
     one(index, { role: 'assistant', content: '' }),
-    ...pieces.map((content) => one(index, { content })),
-    one(index, {}, finish),
+    ...pieces.map((content) => one(index, { content }, [content])),
+    one(index, {}, undefined, finish),
   ]);
   const answer = eventStream({ ...head, object: 'chat.completion.chunk' }, deltas, usage, body);
   // Long answers take their time, so that there is something to hang up on.
@@ -210,18 +229,30 @@ const fields: Fields = {
   max_tokens: between(1, 2 ** 31, true),
   max_completion_tokens: between(1, 2 ** 31, true),
   metadata: (value) => isObject(value) && Object.keys(value as Body).length <= 16,
+  logprobs: isFlag,
+  store: isFlag,
   service_tier: (value) => ['auto', 'default', 'flex', 'priority'].includes(value as string),
   top_logprobs: between(0, 20, true),
 };
 
 const cannot: Harmless = {
-  logprobs: [false],
   tools: [[]],
   response_format: [{ type: 'text' }],
 };
 
 function validate(body: Body): Refusal | undefined {
-  return judgeFields(body, fields) ?? judgeMessages(body) ?? judgeRest(body, cannot) ?? judgeLength(body);
+  return (
+    judgeFields(body, fields) ??
+    judgeMessages(body) ??
+    judgeRest(body, cannot) ??
+    judgeAlternatives(body) ??
+    judgeLength(body)
+  );
+}
+
+function judgeAlternatives(body: Body): Refusal | undefined {
+  if (Number(body['top_logprobs'] ?? 0) === 0 || body['logprobs'] === true) return undefined;
+  return { status: 400, message: 'top_logprobs needs logprobs.', param: 'top_logprobs' };
 }
 
 function judgeLength(body: Body): Refusal | undefined {
@@ -231,7 +262,13 @@ function judgeLength(body: Body): Refusal | undefined {
   return { status: 400, message, code: 'context_length_exceeded', param: 'messages' };
 }
 
-function renderChat(body: Body, number: () => number): FakeAnswer {
+function countChat(body: Body): FakeAnswer {
+  const refusal = validate(body);
+  if (refusal !== undefined) return refuse(refusal);
+  return json(200, { object: 'response.input_tokens', input_tokens: countTokens(render(body)) });
+}
+
+function renderChat(body: Body, { number }: State): FakeAnswer {
   const refusal = validate(body);
   if (refusal !== undefined) return refuse(refusal);
   const head = { request_id: `chatcmpl-${number()}`, model: modelName };

@@ -26,7 +26,7 @@ export const commonFields: Fields = {
   seed: between(-(2 ** 53), 2 ** 53, true),
   presence_penalty: between(-2, 2),
   frequency_penalty: between(-2, 2),
-  stop: (value) => isText(value) || (Array.isArray(value) && value.length <= 4 && value.every(isText)),
+  stop: (value) => isText(value) || (Array.isArray(value) && value.length <= 64 && value.every(isText)),
   stream: isFlag,
   stream_options: isObject,
   user: isText,

@@ -74,6 +74,15 @@ export const legalServers: readonly LegalServer[] = [
   },
   { name: 'finishes in the last delta with text', make: () => changeWrites(finishWithText) },
   {
+    name: 'refuses log probabilities',
+    make: () =>
+      except((_, body) =>
+        body['logprobs'] === true || typeof body['logprobs'] === 'number'
+          ? refusal(400, 'There are none here.', 'logprobs')
+          : undefined,
+      ),
+  },
+  {
     name: 'refuses several choices',
     make: () => except((_, body) => (Number(body['n']) > 1 ? refusal(400, 'One choice only.', 'n') : undefined)),
   },
@@ -146,18 +155,12 @@ function ableServer(): FakeServer {
     ...good,
     async answer(request) {
       const body = JSON.parse(request.body === '' ? '{}' : tidy(request.body)) as Mutable;
-      const { logprobs, response_format: format, tool_choice: choice, tools, ...rest } = body;
-      if (Array.isArray(body) || (logprobs !== true && format === undefined && tools === undefined))
-        return good.answer(request);
+      const { response_format: format, tool_choice: choice, tools, ...rest } = body;
+      if (Array.isArray(body) || (format === undefined && tools === undefined)) return good.answer(request);
       const answer = await good.answer({ ...request, body: JSON.stringify(rest) });
       if (answer.status !== 200 || typeof answer.body !== 'string') return answer;
       const json = JSON.parse(answer.body) as Mutable;
       const message = firstChoice(json)['message'] as Mutable;
-      if (logprobs === true)
-        firstChoice(json)['logprobs'] = {
-          content: [{ token: 'a', logprob: -0.1, bytes: [97], top_logprobs: [] }],
-          refusal: null,
-        };
       if ((format as Mutable | null)?.['type'] === 'json_schema') message['content'] = '{"happy": true}';
       if (Array.isArray(tools) && tools.length > 0 && typeof choice === 'object') {
         message['content'] = null;

@@ -2,6 +2,7 @@
 
 import { between, commonFields, isFlag, isText, judgeFields, judgeModel, judgeRest } from './judge.ts';
 import type { Fields, Harmless } from './judge.ts';
+import { textLogprobs } from './logprobs.ts';
 import { isGreedy, speak } from './model.ts';
 import type { Choice } from './model.ts';
 import { created, eventStream, json, modelName, refuse, usageOf, withIgnored } from './reply.ts';
@@ -21,20 +22,25 @@ export function textCompletion(body: Body, number: () => number): FakeAnswer {
   const list = promptsOf(body);
   if ('status' in list) return refuse(list);
   const limit = Number(body['max_tokens'] ?? body['max_completion_tokens'] ?? 16);
-  const choices = list.map(({ text }, index): Choice => {
-    const salt = isGreedy(body) ? '' : `${typeof body['seed'] === 'number' ? body['seed'] + index : number()}`;
-    const choice = speak(text, salt, limit, body['stop']);
-    return body['echo'] === true ? { ...choice, pieces: [text, ...choice.pieces] } : choice;
-  });
+  const each = Number(body['n'] ?? 1);
+  const best = Math.max(each, Number(body['best_of'] ?? 1));
+  const all = list.flatMap(({ text }, index) =>
+    Array.from({ length: best }, (_, rank) => {
+      const seed = typeof body['seed'] === 'number' ? `${body['seed'] + index} ${rank}` : `${number()}`;
+      const choice = speak(text, isGreedy(body) ? '' : seed, limit, body['stop']);
+      return body['echo'] === true ? { ...choice, pieces: [text, ...choice.pieces] } : choice;
+    }),
+  );
+  const choices: Choice[] = all.filter((_, index) => index % best < each);
   const usage = usageOf(
     list.reduce((sum, { tokens }) => sum + tokens, 0),
-    choices.reduce((sum, { count }) => sum + count, 0),
+    all.reduce((sum, { count }) => sum + count, 0),
   );
   const head = { id: `cmpl-${number()}`, object: 'text_completion', created, model: modelName };
-  const one = (text: string, index: number, finish: string | null): Body => ({
-    text,
+  const one = (tokens: readonly string[], index: number, finish: string | null, offset = 0): Body => ({
+    text: tokens.join(''),
     index,
-    logprobs: null,
+    logprobs: textLogprobs(tokens, body, offset),
     finish_reason: finish,
   });
   const answer =
@@ -42,15 +48,15 @@ export function textCompletion(body: Body, number: () => number): FakeAnswer {
       ? eventStream(
           head,
           choices.flatMap(({ pieces, finish }, index) => [
-            ...pieces.map((text) => one(text, index, null)),
-            one('', index, finish),
+            ...pieces.map((text, at) => one([text], index, null, Array.from(pieces.slice(0, at).join('')).length)),
+            one([], index, finish),
           ]),
           usage,
           body,
         )
       : json(200, {
           ...head,
-          choices: choices.map(({ pieces, finish }, index) => one(pieces.join(''), index, finish)),
+          choices: choices.map(({ pieces, finish }, index) => one(pieces, index, finish)),
           usage,
         });
   const ignored = Object.keys(body).filter((name) => !(name in fields) && !(name in cannot) && name !== 'prompt');
@@ -70,7 +76,14 @@ function promptsOf(body: Body): readonly Prompt[] | Refusal {
   if (wrong !== undefined) return wrong;
   const prompts = readPrompts(body['prompt']);
   if ('status' in prompts) return prompts;
-  return judgePrompts(prompts) ?? judgeRest(body, cannot) ?? prompts;
+  return judgePrompts(prompts) ?? judgeRest(body, cannot) ?? judgeBest(body) ?? prompts;
+}
+
+function judgeBest({ best_of: best, n, stream }: Body): Refusal | undefined {
+  const [of, choices] = [Number(best ?? 0), Number(n ?? 1)];
+  if (of === 0 || of === choices) return undefined;
+  if (of > choices && stream !== true) return undefined;
+  return { status: 400, message: 'best_of is at least n, and cannot be streamed.', param: 'best_of' };
 }
 
 const fields: Fields = {
@@ -83,7 +96,7 @@ const fields: Fields = {
   logprobs: between(0, 5, true),
 };
 
-const cannot: Harmless = { suffix: [''], best_of: [1], logprobs: [], n: [1] };
+const cannot: Harmless = { suffix: [''] };
 
 function readPrompts(prompt: unknown): readonly Prompt[] | Refusal {
   const wrong = { status: 400, message: 'prompt is needed: texts or token ids.', param: 'prompt' };

@@ -30,6 +30,20 @@ export async function choicesUsage(scene: Scene): Promise<string[]> {
   return three === 3 * one ? [] : [`one choice has ${one} completion tokens, three have ${three}`];
 }
 
+/** One choice is answered, but the tokens of all continuations are counted. */
+export async function bestOfUsage(scene: Scene): Promise<string[]> {
+  const answer = await scene.client.send(scene.request({ with: { best_of: 3 } }));
+  if (answer.status === 400 && valueAt(answer.json, 'error.param') === 'best_of')
+    throw new Skip('best_of is refused aloud');
+  const choices = valueAt(usable(answer).json, 'choices');
+  const count = Array.isArray(choices) ? choices.length : 0;
+  const { max_tokens: most } = scene.request().body as { readonly max_tokens: number };
+  const tokens = Number(valueAt(answer.json, 'usage.completion_tokens'));
+  const problems = count === 1 ? [] : [`there must be one choice, there are ${count}`];
+  // Three that were all over at once would be less; no continuation of this prompt is.
+  return tokens > most ? problems : [...problems, `usage.completion_tokens is ${tokens}, no more than one can have`];
+}
+
 /** Several choices may be refused aloud. */
 async function several(scene: Scene, fields: Readonly<Record<string, unknown>>): Promise<Answer> {
   const answer = await scene.client.send(scene.request({ with: fields }));

@@ -43,6 +43,17 @@ export async function echoPrepends(scene: Scene): Promise<string[]> {
   return told === prompt + text ? [] : [`the text must be ${show(prompt + text)}, is ${show(told)}`];
 }
 
+/** What is counted without an answer is what the answer's usage says. */
+export async function inputTokensEqualUsage(scene: Scene): Promise<string[]> {
+  const counted = valueAt((await succeed(scene)).json, 'input_tokens');
+  const { body } = scene.request() as { readonly body: object };
+  const answer = usable(
+    await scene.client.send({ method: 'POST', path: 'chat/completions', body: { ...body, max_tokens: 1 } }),
+  );
+  const told = valueAt(answer.json, 'usage.prompt_tokens');
+  return counted === told ? [] : [`counted are ${show(counted)} tokens, usage.prompt_tokens is ${show(told)}`];
+}
+
 /** The ids of a prompt are continued as the prompt is. */
 export async function idsOfTheText(scene: Scene): Promise<string[]> {
   const { model, prompt } = scene.request().body as { model: string; prompt: string };

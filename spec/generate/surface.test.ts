@@ -338,7 +338,7 @@ void t.test('what is honoured in this release is what the plan says', async (t) 
   const shared =
     'dry_allowed_length dry_base dry_multiplier dry_sequence_breakers frequency_penalty ignore_eos logit_bias logprobs max_completion_tokens ' +
     'max_tokens min_p model n presence_penalty repetition_penalty seed stop stream stream_options temperature top_k top_p truncate_sequence';
-  const ofChat = 'chat_template_kwargs enable_thinking messages reasoning_effort store top_logprobs';
+  const ofChat = 'chat_template_kwargs enable_thinking messages prediction reasoning_effort store top_logprobs';
   t.strictSame(by('honoured'), `${shared} ${ofChat}`.split(' ').sort());
   t.match(by('echoed'), ['agent_permission', 'code_execution_permission']);
   for (const key of 'metadata user service_tier parallel_tool_calls safety_identifier prompt_cache_key verbosity'.split(

@@ -106,6 +106,27 @@ void t.test('OpenAI', async (t) => {
       second.choices.map(({ text }) => text),
       'choice i of prompt p is number p * n + i',
     );
+    const echoed = { model, prompt: 'The sky is', echo: true, logprobs: 2, temperature: 0, max_tokens: 3 };
+    const { text, logprobs } = (await client.completions.create(echoed)).choices[0];
+    const {
+      tokens = [],
+      token_logprobs: values = [],
+      text_offset: offsets = [],
+      top_logprobs: top = [],
+    } = logprobs ?? {};
+    t.ok(tokens.length > 4);
+    t.same([values.length, offsets.length, top.length], [tokens.length, tokens.length, tokens.length]);
+    t.equal(values[0], null, 'nothing precedes the first token');
+    t.equal(
+      tokens
+        .map((_, at) =>
+          Array.from(text)
+            .slice(offsets[at], offsets[at + 1])
+            .join(''),
+        )
+        .join(''),
+      text,
+    );
     const best = await client.completions.create({ ...several, prompt: 'The sky is', n: 1, best_of: 4, logprobs: 0 });
     t.equal(best.choices.length, 1);
     t.ok(Number(best.usage?.completion_tokens) > 6);

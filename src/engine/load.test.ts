@@ -17,13 +17,14 @@ import t, { type Test } from 'tap';
 import { silentLog } from '../core/log.ts';
 import { fixture } from '../testing/fixtures.ts';
 import { buildModel } from '../model/model.ts';
+import { Probe } from '../model/probe.ts';
 import { createSampler } from '../sampling/sampler.ts';
 import { openCheckpoint } from '../weights/gguf.ts';
 import { createWasmBackend } from '../compute/wasm/backend.ts';
 import { createEngineClient, type EngineClient } from './client.ts';
 import { Engine } from './engine.ts';
 import { fingerprint } from './fingerprint.ts';
-import type { DeviceKind, LoadOptions, SubmitOptions } from './messages.ts';
+import type { DeviceKind, LoadOptions, SubmitOptions, TokenScore } from './messages.ts';
 import { runModel } from './runner.ts';
 
 const entry = fileURLToPath(new URL('host.js', import.meta.url));
@@ -121,6 +122,46 @@ for (const device of ['reference', 'wasm'] satisfies DeviceKind[]) {
     );
   });
 }
+
+void t.test(
+  'log probabilities are a softmax of the logits, of prompt and answer, whatever bends the choice',
+  async (t) => {
+    const path = fixture(t, 'models/demo/demo-3m-Q8_0.gguf');
+    if (path === undefined) return;
+    const client = startClient(t);
+    await client.start(loadOptions(path, { device: 'wasm' }));
+    const prompt = [1019, 1020, 264, 10, 72, 105, 1021, 10, 1020, 269, 10];
+    const sampling = { temperature: 1.7, topP: 0.9, topK: 0, minP: 0, seed: 3, presencePenalty: 1.5 };
+    const request = greedy(prompt, 20, { sampling, stopIds: [], logprobs: 4, promptLogprobs: true });
+    const tokens: number[] = [];
+    const scores: TokenScore[] = [];
+    for await (const event of (await client.submit('a', request, new AbortController().signal)).events) {
+      if (event.type === 'prompt') scores.push(...event.scores);
+      if (event.type !== 'tokens') continue;
+      tokens.push(...event.ids);
+      scores.push(...(event.scores ?? []));
+    }
+    const text = [...prompt, ...tokens];
+    t.equal(scores.length, text.length - 1);
+    const model = buildModel(await openCheckpoint(path));
+    const probe = await Probe.load(model, createWasmBackend({ threads: 1, kernels: 'auto' }), {
+      kvCache: 'f32',
+      batchTokens: 16,
+    });
+    const rows = await probe.feed(text.slice(0, -1), [...scores.keys()]);
+    await probe.close();
+    for (const [i, { logprob, topIds, topLogprobs }] of scores.entries()) {
+      const order = [...rows[i].keys()].sort((a, b) => rows[i][b] - rows[i][a] || a - b);
+      const sum = rows[i].reduce((all, logit) => all + Math.exp(logit), 0);
+      const expected = (id: number): number => rows[i][id] - Math.log(sum);
+      t.same(topIds, order.slice(0, 4));
+      const differences = [...topIds, text[i + 1]].map((id, at) =>
+        Math.abs(expected(id) - [...topLogprobs, logprob][at]),
+      );
+      t.ok(Math.max(...differences) < 1e-5, `${Math.max(...differences)}`);
+    }
+  },
+);
 
 void t.test('sampled tokens depend on the seed, and not on what else is running', async (t) => {
   const path = fixture(t, 'models/demo/demo-3m-Q8_0.gguf');

@@ -56,10 +56,10 @@ export interface LoadOptions {
   readonly maxWaiting: number;
   /** Whether prompts that begin like earlier ones take over what was computed for those; `undefined` is yes. */
   readonly prefixCache?: boolean | undefined;
-  /** Whether each token says when it was sampled, for measurements; `undefined` is no. */
-  readonly stampsTokens?: boolean | undefined;
   /** A folder where the prefix cache outlives the process; the bytes that all files in it may take. */
   readonly prefixCacheFolder?: { readonly path: string; readonly maxBytes: number } | undefined;
+  /** Whether each token says when it was sampled, for measurements; `undefined` is no. */
+  readonly stampsTokens?: boolean | undefined;
   /** Whether what follows is guessed from what a text said before, where that saves time; `undefined` is `auto`. */
   readonly speculation?: SpeculationMode | undefined;
 }

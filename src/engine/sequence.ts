@@ -194,8 +194,8 @@ export class Sequence {
   }
 
   /**
-   * Blocks that another sequence may have computed. The last known id is always computed: its logits are what is wanted; so are all ids
-   * of a prompt whose scores are wanted.
+   * Blocks that another sequence may have computed. The last known id is always computed: its logits are what is wanted. So are all of a
+   * prompt whose scores are wanted.
    */
   get reusableBlocks(): number {
     return this.owesScores ? 0 : Math.floor((this.#length - 1) / blockTokens);

@@ -17,8 +17,17 @@ export class Breakers {
 
   /** Ids of the tokens that hold one of these in their text, ascending. Of a text that no token holds, the last token of its encoding. */
   find(texts: readonly string[]): Int32Array {
-    const ids = new Set(texts.flatMap((text) => [...this.#tokensWith(text)]));
-    return Int32Array.from(ids).sort();
+    const isFound = new Uint8Array(this.#tokenizer.vocabulary.size);
+    let count = 0;
+    for (const text of texts) {
+      for (const id of this.#tokensWith(text)) {
+        if (isFound[id] === 0) count++;
+        isFound[id] = 1;
+      }
+    }
+    const ids = new Int32Array(count);
+    for (let id = isFound.indexOf(1), i = 0; id >= 0; id = isFound.indexOf(1, id + 1)) ids[i++] = id;
+    return ids;
   }
 
   #tokensWith(text: string): Int32Array {
@@ -56,25 +65,22 @@ function layOut(vocabulary: Vocabulary): Layout {
 }
 
 function search({ bytes, starts }: Layout, text: Buffer): Int32Array {
-  const ids: number[] = [];
-  if (text.length === 0) return Int32Array.from(ids);
-  let at = bytes.indexOf(text);
-  while (at >= 0) {
-    const id = tokenAt(starts, at);
-    const isInside = at + text.length <= starts[id + 1];
-    if (isInside) ids.push(id);
-    at = bytes.indexOf(text, isInside ? starts[id + 1] : at + 1);
+  const ids = new Int32Array(starts.length - 1);
+  let count = 0;
+  // The token that the place belongs to: both only go forward.
+  let id = 0;
+  const [first, length] = [text[0], text.length];
+  for (let at = length === 0 ? -1 : bytes.indexOf(text); at >= 0;) {
+    while (starts[id + 1] <= at) id++;
+    const isInside = at + length <= starts[id + 1];
+    if (isInside) ids[count++] = id;
+    at = isInside ? starts[id + 1] : at + 1;
+    if (length > 1) at = bytes.indexOf(text, at);
+    else {
+      // Single letters are everywhere: asking for each costs more than looking.
+      while (at < bytes.length && bytes[at] !== first) at++;
+      if (at === bytes.length) break;
+    }
   }
-  return Int32Array.from(ids);
-}
-
-/** The one that has the byte at this offset. */
-function tokenAt(starts: Int32Array, offset: number): number {
-  let [low, high] = [0, starts.length - 1];
-  while (high - low > 1) {
-    const middle = (low + high) >>> 1;
-    if (starts[middle] <= offset) low = middle;
-    else high = middle;
-  }
-  return low;
+  return ids.slice(0, count);
 }

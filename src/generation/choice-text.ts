@@ -12,6 +12,11 @@ import type { ModelParts } from './models.ts';
 import { StopMatcher } from './stop.ts';
 import { TokenTrail } from './token-trail.ts';
 
+export interface ChoiceFacts {
+  readonly prediction?: Int32Array | undefined;
+  readonly promptEnd?: string | undefined;
+}
+
 export class ChoiceText {
   readonly choice: number;
   /** Ids seen, up to the one that completed a stop string. */
@@ -27,6 +32,8 @@ export class ChoiceText {
   /** Stop strings that are control tokens, which have no text. */
   readonly #stopTokens: ReadonlyMap<number, string>;
   readonly #parser: FormatParser;
+  /** Whether the format leaves a part of the text out. */
+  readonly #hides: boolean;
   /** `undefined`: nobody asked for log probabilities. */
   readonly #trail: TokenTrail | undefined;
   /** Log probabilities whose text is delivered, but of which no event has spoken. */
@@ -35,12 +42,12 @@ export class ChoiceText {
 
   readonly #predicted: CommonSubsequence | undefined;
 
-  /** `prediction`: ids that are counted where they come true. */
+  /** `prediction`: ids that are counted where they come true. `promptEnd`: as a format's parser takes it. */
   constructor(
     choice: number,
     { prompt, stop, logprobs }: GenerationRequest,
     { tokenizer, format }: ModelParts,
-    prediction?: Int32Array,
+    { prediction, promptEnd = '' }: ChoiceFacts = {},
   ) {
     this.choice = choice;
     this.#predicted = prediction === undefined ? undefined : new CommonSubsequence(prediction);
@@ -50,7 +57,9 @@ export class ChoiceText {
     this.#detokenizer = new Detokenizer(tokenizer, { continues });
     this.#stops = new StopMatcher(stop);
     this.#stopTokens = new Map(stop.flatMap((text) => controlToken(text, vocabulary)));
-    this.#parser = (prompt.type === 'chat' ? format : plain).parser();
+    const written = prompt.type === 'chat' ? format : plain;
+    this.#hides = written !== plain;
+    this.#parser = written.parser(promptEnd);
     this.#trail = logprobs === undefined ? undefined : new TokenTrail(vocabulary);
   }
 
@@ -123,25 +132,55 @@ export class ChoiceText {
   #told(events: readonly FormatEvent[]): GenerationEvent[] {
     const { choice } = this;
     const told: GenerationEvent[] = [];
+    // Of the texts that are still to come in this round.
+    let bytesAhead = this.#hides ? events.reduce((sum, event) => sum + bytesOf(event), 0) : 0;
     for (const event of events) {
       if (event.type === 'block_start') this.#open = event;
       if (event.type === 'block_end') {
         // The last ones of a block may have no text of their own.
-        if (this.#untold.length > 0)
-          told.push({ type: 'delta', block: event.block, text: '', choice, ...this.#logprobs() });
+        if (splitAt(this.#untold, bytesAhead)[0].length > 0)
+          told.push({ type: 'delta', block: event.block, text: '', choice, ...this.#logprobs(0, bytesAhead) });
         this.#open = undefined;
       }
-      told.push(event.type === 'delta' ? { ...event, choice, ...this.#logprobs() } : { ...event, choice });
+      if (event.type === 'delta') {
+        const bytes = this.#hides ? bytesOf(event) : 0;
+        bytesAhead -= bytes;
+        told.push({ ...event, choice, ...this.#logprobs(bytes, bytesAhead) });
+      } else told.push({ ...event, choice });
     }
     return told;
   }
 
-  #logprobs(): { readonly logprobs?: readonly TokenLogprob[] } {
+  /**
+   * Of the tokens of the next `bytes`; those of the `ahead` bytes after them stay. What stands before a text was hidden by the format
+   * (tags, and white space around them) and goes.
+   */
+  #logprobs(bytes: number, ahead: number): { readonly logprobs?: readonly TokenLogprob[] } {
     if (this.#trail === undefined) return {};
-    const logprobs = this.#untold;
-    this.#untold = [];
-    return { logprobs };
+    const [told, rest] = splitAt(this.#untold, ahead);
+    this.#untold = [...rest];
+    const isWhole = this.#open?.kind !== 'text' || bytes === 0;
+    return { logprobs: isWhole ? told : splitAt(told, bytes)[1] };
   }
+}
+
+function bytesOf(event: FormatEvent): number {
+  return event.type === 'delta' ? Buffer.byteLength(event.text) : 0;
+}
+
+/** The tokens before the last `bytes` of them, and the tokens of those; one in which the border lies is cut. */
+function splitAt(tokens: readonly TokenLogprob[], bytes: number): [readonly TokenLogprob[], readonly TokenLogprob[]] {
+  let before = tokens.reduce((sum, token) => sum + token.bytes.length, 0) - bytes;
+  if (bytes === 0 || before <= 0) return bytes === 0 ? [tokens, []] : [[], tokens];
+  const at = tokens.findIndex((token) => (before -= token.bytes.length) < 0);
+  const token = tokens[at];
+  const cut = token.bytes.length + before;
+  const [first, last] = [token.bytes.subarray(0, cut), token.bytes.subarray(cut)];
+  const head = cut === 0 ? [] : [{ ...token, bytes: first }];
+  return [
+    [...tokens.slice(0, at), ...head],
+    [{ ...token, bytes: last }, ...tokens.slice(at + 1)],
+  ];
 }
 
 function controlToken(text: string, vocabulary: Vocabulary): readonly (readonly [number, string])[] {

@@ -57,7 +57,8 @@ async function* generate(
       usage: { promptTokens: ids.length, completionTokens: 0, cachedTokens: run.cachedTokens },
       ...(dropped > 0 && { truncatedTokens: dropped }),
     };
-    const texts = Array.from({ length: bestOf }, (_, choice) => new ChoiceText(choice, request, parts, prediction));
+    const facts = { prediction, promptEnd: endOf(fitted, parts) };
+    const texts = Array.from({ length: bestOf }, (_, choice) => new ChoiceText(choice, request, parts, facts));
     const echo = echoOf({ ...request, prompt }, ids, parts);
     const events = follow(run, {
       texts,
@@ -71,6 +72,13 @@ async function* generate(
     signal.removeEventListener('abort', abort);
     stop.abort();
   }
+}
+
+/** Enough to see what a template opened for the model. */
+const endTokens = 16;
+
+function endOf({ ids, prompt }: Fitted, { tokenizer }: ModelParts): string {
+  return prompt.type === 'chat' ? tokenizer.decode(ids.subarray(-endTokens), { special: true }) : '';
 }
 
 function fit(request: GenerationRequest, parts: ModelParts): Fitted {

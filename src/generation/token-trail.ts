@@ -10,13 +10,18 @@ interface Written {
   /** Length of the text (UTF-16 units) before and behind it. */
   readonly from: number;
   readonly to: number;
+  /** The bytes before its own that its text begins with: those of a character that others began. */
+  readonly begun: Uint8Array;
 }
 
 export class TokenTrail {
   readonly #vocabulary: Vocabulary;
   readonly #waiting: Written[] = [];
+  #begun: Uint8Array = new Uint8Array();
   #written = 0;
   #delivered = 0;
+  /** What is delivered of the first that waits. */
+  #part = '';
 
   constructor(vocabulary: Vocabulary) {
     this.#vocabulary = vocabulary;
@@ -26,26 +31,32 @@ export class TokenTrail {
   push(id: number, bytes: Uint8Array, text: string, score: TokenScore): void {
     const from = this.#written;
     this.#written += text.length;
+    const begun = this.#begun;
     // Bytes without text are the beginning of a character that is not there yet.
-    const to = this.#written + (text === '' && bytes.length > 0 ? 1 : 0);
-    this.#waiting.push({ token: tokenLogprob(this.#vocabulary, id, bytes, score), from, to });
+    const isBeginning = text === '' && bytes.length > 0;
+    const to = this.#written + (isBeginning ? 1 : 0);
+    if (isBeginning) this.#begun = Buffer.concat([begun, bytes]);
+    else if (text !== '') this.#begun = new Uint8Array();
+    this.#waiting.push({ token: tokenLogprob(this.#vocabulary, id, bytes, score), from, to, begun });
   }
 
   /** The text is delivered so far, and goes on. */
   deliver(text: string): TokenLogprob[] {
     this.#delivered += text.length;
+    this.#part += text;
     const waits = this.#waiting.findIndex(({ to }) => to > this.#delivered);
-    return this.#waiting.splice(0, waits < 0 ? this.#waiting.length : waits).map(({ token }) => token);
+    const whole = this.#waiting.splice(0, waits < 0 ? this.#waiting.length : waits);
+    const [next] = this.#waiting;
+    const left = next === undefined ? 0 : Math.max(0, this.#delivered - next.from);
+    this.#part = this.#part.slice(this.#part.length - left);
+    return whole.map(({ token }) => token);
   }
 
   /** The same, and this is where a stop string cuts the text: a token of which only a part is left has the bytes of that part. */
   cut(text: string): TokenLogprob[] {
-    const before = this.#delivered;
     const whole = this.deliver(text);
     const [half] = this.#waiting.splice(0);
-    if (half === undefined || half.from >= this.#delivered) return whole;
-    const rest = Buffer.from(text.slice(Math.max(0, half.from - before)));
-    return [...whole, withBytes(half.token, rest)];
+    return half === undefined || this.#part === '' ? whole : [...whole, beginningOf(half, this.#part)];
   }
 }
 
@@ -66,7 +77,12 @@ function candidate(vocabulary: Vocabulary, id: number, logprob: number): TokenCa
   return { id, text: decode(bytes), bytes, logprob };
 }
 
-function withBytes(token: TokenLogprob, bytes: Uint8Array): TokenLogprob {
+/** As many of its bytes as this text has. */
+function beginningOf({ token, begun }: Written, text: string): TokenLogprob {
+  let length = 0;
+  while (length < token.bytes.length && decode(Buffer.concat([begun, token.bytes.subarray(0, length)])) !== text)
+    length++;
+  const bytes = token.bytes.subarray(0, length);
   return { ...token, text: decode(bytes), bytes };
 }
 

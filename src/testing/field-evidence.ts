@@ -147,6 +147,12 @@ export const evidence: Readonly<Record<string, Evidence>> = {
   chat_template_kwargs: isTold({ chat_template_kwargs: { weather: 1 } }, 'chat_template_kwargs.weather'),
   enable_thinking: isTold({ enable_thinking: true }, 'enable_thinking'),
   reasoning_effort: isTold({ reasoning_effort: 'low' }, 'reasoning_effort'),
+  prediction: async (server) => {
+    const { text } = await server.ask({});
+    const predicted = await server.ask({ prediction: { type: 'content', content: text } });
+    const details = usageOf(predicted)['completion_tokens_details'] as unknown as Readonly<Record<string, number>>;
+    return predicted.text === text && details['accepted_prediction_tokens'] > 0;
+  },
   store: async (server) => {
     const { json } = await server.ask({ store: true });
     return (await server.get(`/v1/chat/completions/${String(json['id'])}`)).status === 200;

@@ -65,8 +65,11 @@ export const badAnswers: readonly BadServer[] = [
   },
   {
     name: 'leaves logprobs out of the choice',
-    fails: ['chat/object/shape'],
-    make: () => changeJson(isObject, (json) => delete firstChoice(json)['logprobs']),
+    fails: ['chat/logprobs/not-unasked', 'chat/object/shape'],
+    make: () =>
+      changeJson(isObject, (json, body) => {
+        if (body['logprobs'] !== true) delete firstChoice(json)['logprobs'];
+      }),
   },
   {
     name: 'calls an object text/plain',
@@ -86,7 +89,10 @@ export const badAnswers: readonly BadServer[] = [
   {
     name: 'gives all completions the same id',
     fails: ['chat/object/own-id', 'http/connections/parallel'],
-    make: () => changeJson(isObject, (json) => (json['id'] = 'chatcmpl-0')),
+    make: () =>
+      changeJson(isObject, (json, body) => {
+        if (body['store'] !== true) json['id'] = 'chatcmpl-0';
+      }),
   },
   {
     name: 'answers under another model name',
@@ -205,7 +211,7 @@ export const badAnswers: readonly BadServer[] = [
   {
     name: 'says 404 for a wrong method',
     fails: ['http/errors/wrong-method'],
-    make: changeStatus(({ method }) => method === 'DELETE', 404),
+    make: changeStatus(({ method, path }) => method === 'DELETE' && path === '/v1/chat/completions', 404),
   },
   {
     name: 'leaves Allow out of a 405',
@@ -313,7 +319,7 @@ export const badAnswers: readonly BadServer[] = [
   {
     name: 'stumbles over query parameters',
     fails: ['models/listing/query-ignored'],
-    make: changeStatus(({ query }) => query !== '', 400),
+    make: changeStatus(({ path, query }) => path === '/v1/models' && query !== '', 400),
   },
 
   // System

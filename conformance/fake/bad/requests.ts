@@ -200,7 +200,7 @@ export const badReaders: readonly BadServer[] = [
   {
     name: 'ignores logprobs',
     fails: ['chat/fields/logprobs'],
-    make: acceptIf((body) => body['logprobs'] === true, 'logprobs'),
+    make: acceptIf((body) => body['logprobs'] === true && body['max_tokens'] === 4, 'logprobs'),
   },
   {
     name: 'ignores response_format',

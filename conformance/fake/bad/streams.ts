@@ -159,10 +159,14 @@ export const badStreams: readonly BadServer[] = [
     fails: ['chat/stream/whole-events'],
     make: () => changeWrites((writes) => writes.flatMap((write) => [write.slice(0, -1), '\n'])),
   },
-  { name: 'sends the whole text at once', fails: ['chat/stream/piecewise'], make: () => changeWrites(allAtOnce) },
+  {
+    name: 'sends the whole text at once',
+    fails: ['chat/logprobs/fold-equals-object', 'chat/stream/piecewise'],
+    make: () => changeWrites(allAtOnce),
+  },
   {
     name: 'loses the last piece of a stream',
-    fails: ['chat/stream/fold-equals-object'],
+    fails: ['chat/logprobs/fold-equals-object', 'chat/stream/fold-equals-object'],
     make: () =>
       changeWrites((writes, { stop }) =>
         stop === undefined

@@ -150,14 +150,16 @@ export const badTexts: readonly BadServer[] = [
       'completions/stream/two-prompts',
     ],
     make: changeBody((body) =>
-      texts(body).length > 1 && texts(body)[0] === 'The sky is' ? { ...body, prompt: texts(body)[0] } : undefined,
+      texts(body).length > 1 && texts(body)[0] === 'The sky is' && !isNumber(body['n'])
+        ? { ...body, prompt: texts(body)[0] }
+        : undefined,
     ),
   },
   {
     name: 'gives all prompts the same index',
     fails: ['completions/prompts/lists-of-token-ids', 'completions/prompts/strings'],
-    make: changeObject((json) => {
-      for (const choice of json['choices'] as Mutable[]) choice['index'] = 0;
+    make: changeObject((json, body) => {
+      if (!isNumber(body['n'])) for (const choice of json['choices'] as Mutable[]) choice['index'] = 0;
     }),
   },
   {
@@ -261,7 +263,7 @@ export const badTexts: readonly BadServer[] = [
     fails: ['completions/prompts/one-too-long-in-a-stream'],
     make: () =>
       changeAnswer((answer, request) =>
-        answer.status === 400 && bodyOf(request)['stream'] === true
+        answer.status === 400 && bodyOf(request)['stream'] === true && hasList(bodyOf(request))
           ? {
               ...answer,
               status: 200,
@@ -396,7 +398,11 @@ export const badTexts: readonly BadServer[] = [
     fails: ['completions/fields/echo-in-stream'],
     make: changeBody((body) => (body['stream'] === true ? without(body, 'echo') : undefined)),
   },
-  { name: 'ignores n of a text', fails: ['completions/fields/n'], make: changeBody((body) => without(body, 'n')) },
+  {
+    name: 'ignores n of a text',
+    fails: ['completions/fields/n'],
+    make: changeBody((body) => (isNumber(body['best_of']) || hasList(body) ? undefined : without(body, 'n'))),
+  },
   {
     name: 'ignores logprobs of a text',
     fails: ['completions/fields/logprobs'],

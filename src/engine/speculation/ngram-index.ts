@@ -45,10 +45,10 @@ export class NgramIndex {
     this.#heads[slot] = end;
   }
 
-  /** Half of the slots are empty at most; twice as many then, so that an id costs the same on average. */
+  /** As many slots as ids, up to twice as many; doubled when they are too few, so that an id costs the same on average. */
   #grow(ids: Int32Array, length: number): void {
     if (length < this.#earlier.length) return;
-    const size = 2 ** Math.ceil(Math.log2(length + 1) + 1);
+    const size = 2 ** (Math.floor(Math.log2(length)) + 1);
     this.#heads = new Int32Array(size);
     this.#earlier = new Int32Array(size);
     for (let end = this.#n; end <= this.#end; end++) this.#link(ids, end);

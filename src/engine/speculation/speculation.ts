@@ -41,8 +41,10 @@ export class PromptLookup implements Speculation {
   propose(sequences: readonly Sequence[], room: number): Map<Sequence, Int32Array> {
     const most = Math.min(room, mostGuesses);
     if (most <= 0 || this.#cost.usual(sequences.length) === undefined) return new Map();
+    const costs = this.#cost.estimate(sequences.length, most);
+    if (!canPay(sequences.length, costs)) return new Map();
     const drafts = sequences.map((sequence) => this.#draft(sequence, most));
-    const counts = worthwhile(drafts, this.#cost.estimate(sequences.length, most));
+    const counts = worthwhile(drafts, costs);
     const taken = sequences.map((sequence, i) => {
       const ids = drafts[i].slice(0, counts[i]).map(({ id }) => id);
       return [sequence, Int32Array.from(ids)] as const;
@@ -61,6 +63,11 @@ export class PromptLookup implements Speculation {
     // Of the last id nobody asks what comes next.
     return drafter.guess(Math.min(most, room - 1)).filter(({ odds }) => odds >= leastOdds);
   }
+}
+
+/** Whether guesses that are sure to come true would gain enough: else there is nothing to look for. */
+function canPay(sequences: number, costs: readonly number[]): boolean {
+  return costs.some((cost, guesses) => (sequences + guesses) / cost > (leastGain * sequences) / costs[0]);
 }
 
 /** How many of each draft to test. `costs`: of a pass with 0, 1, 2, ... guesses. */

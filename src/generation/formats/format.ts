@@ -11,8 +11,8 @@ export type FormatEvent =
 
 export interface OutputFormat {
   readonly name: string;
-  /** State for one choice of one request. */
-  parser(): FormatParser;
+  /** State for one choice of one request. `promptEnd`: the last words of the prompt, control tokens written out. */
+  parser(promptEnd: string): FormatParser;
 }
 
 /** Any cut of the same text gives the same blocks with the same texts. Open blocks are closed by `end`. */
