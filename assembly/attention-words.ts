@@ -15,66 +15,142 @@ export function quantizeQuery(record: usize, q: usize, dim: usize, out: usize, s
   store<f32>(scale, quantizeWords(q, dim, keyLimit(dim), out) * real(record, 13));
 }
 
-/** Scores of one row: tiles of 8 positions from `first` to `last`. */
-export function scoreWords1(q: usize, scale: usize, keys: usize, dim: usize, first: usize, last: usize, scores: usize): void {
-  const end = q + (dim << 1);
-  let factor = v128.load32_splat(scale);
+/** Few rows wait for memory: they touch the values while they compute the scores, so that two streams come in. */
+@unmanaged
+export class Touching {
+  // @ts-ignore: decorator
+  @inline touches(): bool { return true; }
+}
+
+/** Many rows find keys and values in cache. */
+@unmanaged
+export class Plain {
+  // @ts-ignore: decorator
+  @inline touches(): bool { return false; }
+}
+
+/** Where what was only touched goes, from a row's scores on: nobody reads it. */
+const UNUSED: usize = 14080;
+
+/** Scores of one row: tiles of 8 positions from `first` to `last`. `values`: those of the block, which T may touch. */
+export function scoreWords1<T>(
+  q: usize,
+  scale: usize,
+  keys: usize,
+  dim: usize,
+  first: usize,
+  last: usize,
+  scores: usize,
+  values: usize,
+): void {
+  const row = dim << 1;
+  const end = q + row;
   const scales = keys + (dim << 7);
+  const ahead = values - keys;
+  let seen = i32x4.splat(0);
   for (let tile = first; tile <= last; tile++) {
     let k = keys + tile * (dim << 4);
-    let a = i32x4.splat(0);
-    let b = i32x4.splat(0);
-    for (let d = q; d < end; d += 4) {
-      const x = v128.load32_splat(d);
-      a = i32x4.add(a, i32x4.dot_i16x8_s(x, v128.load(k)));
-      b = i32x4.add(b, i32x4.dot_i16x8_s(x, v128.load(k, 16)));
-      k += 32;
+    let a0 = i32x4.splat(0);
+    let b0 = i32x4.splat(0);
+    for (let d = q; d < end; d += 8) {
+      let low = v128.load(k);
+      let high = v128.load(k, 16);
+      let x = v128.load32_splat(d);
+      a0 = i32x4.add(a0, i32x4.dot_i16x8_s(x, low));
+      b0 = i32x4.add(b0, i32x4.dot_i16x8_s(x, high));
+      low = v128.load(k, 32);
+      high = v128.load(k, 48);
+      x = v128.load32_splat(d, 4);
+      a0 = i32x4.add(a0, i32x4.dot_i16x8_s(x, low));
+      b0 = i32x4.add(b0, i32x4.dot_i16x8_s(x, high));
+      if (changetype<T>(0).touches()) seen = v128.or(seen, v128.load(k + ahead));
+      k += 64;
     }
     const at = tile << 5;
-    v128.store(scores + at, f32x4.mul(f32x4.convert_i32x4_s(a), f32x4.mul(v128.load(scales + at), factor)));
-    v128.store(scores + at, f32x4.mul(f32x4.convert_i32x4_s(b), f32x4.mul(v128.load(scales + at, 16), factor)), 16);
+    const low = v128.load(scales + at);
+    const high = v128.load(scales + at, 16);
+    let factor = v128.load32_splat(scale);
+    v128.store(scores + at, f32x4.mul(f32x4.convert_i32x4_s(a0), f32x4.mul(low, factor)));
+    v128.store(scores + at, f32x4.mul(f32x4.convert_i32x4_s(b0), f32x4.mul(high, factor)), 16);
   }
+  if (changetype<T>(0).touches()) v128.store(scores + UNUSED, seen);
 }
 
 /** The same for two rows, `dim` words apart. */
-export function scoreWords2(q: usize, scale: usize, keys: usize, dim: usize, first: usize, last: usize, scores: usize): void {
+export function scoreWords2<T>(
+  q: usize,
+  scale: usize,
+  keys: usize,
+  dim: usize,
+  first: usize,
+  last: usize,
+  scores: usize,
+  values: usize,
+): void {
   const row = dim << 1;
   const end = q + row;
-  let factor0 = v128.load32_splat(scale);
-  let factor1 = v128.load32_splat(scale, 4);
   const scales = keys + (dim << 7);
+  const ahead = values - keys;
+  let seen = i32x4.splat(0);
   for (let tile = first; tile <= last; tile++) {
     let k = keys + tile * (dim << 4);
     let a0 = i32x4.splat(0);
     let b0 = i32x4.splat(0);
     let a1 = i32x4.splat(0);
     let b1 = i32x4.splat(0);
-    for (let d = q; d < end; d += 4) {
-      const low = v128.load(k);
-      const high = v128.load(k, 16);
+    for (let d = q; d < end; d += 8) {
+      let low = v128.load(k);
+      let high = v128.load(k, 16);
       let x = v128.load32_splat(d);
+      let at = d;
       a0 = i32x4.add(a0, i32x4.dot_i16x8_s(x, low));
       b0 = i32x4.add(b0, i32x4.dot_i16x8_s(x, high));
-      x = v128.load32_splat(d + row);
+      at += row;
+      x = v128.load32_splat(at);
       a1 = i32x4.add(a1, i32x4.dot_i16x8_s(x, low));
       b1 = i32x4.add(b1, i32x4.dot_i16x8_s(x, high));
-      k += 32;
+      low = v128.load(k, 32);
+      high = v128.load(k, 48);
+      x = v128.load32_splat(d, 4);
+      at = d;
+      a0 = i32x4.add(a0, i32x4.dot_i16x8_s(x, low));
+      b0 = i32x4.add(b0, i32x4.dot_i16x8_s(x, high));
+      at += row;
+      x = v128.load32_splat(at, 4);
+      a1 = i32x4.add(a1, i32x4.dot_i16x8_s(x, low));
+      b1 = i32x4.add(b1, i32x4.dot_i16x8_s(x, high));
+      if (changetype<T>(0).touches()) seen = v128.or(seen, v128.load(k + ahead));
+      k += 64;
     }
     const at = tile << 5;
     const low = v128.load(scales + at);
     const high = v128.load(scales + at, 16);
-    v128.store(scores + at, f32x4.mul(f32x4.convert_i32x4_s(a0), f32x4.mul(low, factor0)));
-    v128.store(scores + at, f32x4.mul(f32x4.convert_i32x4_s(b0), f32x4.mul(high, factor0)), 16);
-    v128.store(scores + at, f32x4.mul(f32x4.convert_i32x4_s(a1), f32x4.mul(low, factor1)), 256);
-    v128.store(scores + at, f32x4.mul(f32x4.convert_i32x4_s(b1), f32x4.mul(high, factor1)), 272);
+    let factor = v128.load32_splat(scale);
+    v128.store(scores + at, f32x4.mul(f32x4.convert_i32x4_s(a0), f32x4.mul(low, factor)));
+    v128.store(scores + at, f32x4.mul(f32x4.convert_i32x4_s(b0), f32x4.mul(high, factor)), 16);
+    factor = v128.load32_splat(scale, 4);
+    v128.store(scores + at, f32x4.mul(f32x4.convert_i32x4_s(a1), f32x4.mul(low, factor)), 256);
+    v128.store(scores + at, f32x4.mul(f32x4.convert_i32x4_s(b1), f32x4.mul(high, factor)), 272);
   }
+  if (changetype<T>(0).touches()) v128.store(scores + UNUSED, seen);
 }
 
 /** The same for four rows. */
-export function scoreWords4(q: usize, scale: usize, keys: usize, dim: usize, first: usize, last: usize, scores: usize): void {
+export function scoreWords4<T>(
+  q: usize,
+  scale: usize,
+  keys: usize,
+  dim: usize,
+  first: usize,
+  last: usize,
+  scores: usize,
+  values: usize,
+): void {
   const row = dim << 1;
   const end = q + row;
   const scales = keys + (dim << 7);
+  const ahead = values - keys;
+  let seen = i32x4.splat(0);
   for (let tile = first; tile <= last; tile++) {
     let k = keys + tile * (dim << 4);
     let a0 = i32x4.splat(0);
@@ -85,13 +161,14 @@ export function scoreWords4(q: usize, scale: usize, keys: usize, dim: usize, fir
     let b2 = i32x4.splat(0);
     let a3 = i32x4.splat(0);
     let b3 = i32x4.splat(0);
-    for (let d = q; d < end; d += 4) {
-      const low = v128.load(k);
-      const high = v128.load(k, 16);
+    for (let d = q; d < end; d += 8) {
+      let low = v128.load(k);
+      let high = v128.load(k, 16);
       let x = v128.load32_splat(d);
+      let at = d;
       a0 = i32x4.add(a0, i32x4.dot_i16x8_s(x, low));
       b0 = i32x4.add(b0, i32x4.dot_i16x8_s(x, high));
-      let at = d + row;
+      at += row;
       x = v128.load32_splat(at);
       a1 = i32x4.add(a1, i32x4.dot_i16x8_s(x, low));
       b1 = i32x4.add(b1, i32x4.dot_i16x8_s(x, high));
@@ -103,7 +180,26 @@ export function scoreWords4(q: usize, scale: usize, keys: usize, dim: usize, fir
       x = v128.load32_splat(at);
       a3 = i32x4.add(a3, i32x4.dot_i16x8_s(x, low));
       b3 = i32x4.add(b3, i32x4.dot_i16x8_s(x, high));
-      k += 32;
+      low = v128.load(k, 32);
+      high = v128.load(k, 48);
+      x = v128.load32_splat(d, 4);
+      at = d;
+      a0 = i32x4.add(a0, i32x4.dot_i16x8_s(x, low));
+      b0 = i32x4.add(b0, i32x4.dot_i16x8_s(x, high));
+      at += row;
+      x = v128.load32_splat(at, 4);
+      a1 = i32x4.add(a1, i32x4.dot_i16x8_s(x, low));
+      b1 = i32x4.add(b1, i32x4.dot_i16x8_s(x, high));
+      at += row;
+      x = v128.load32_splat(at, 4);
+      a2 = i32x4.add(a2, i32x4.dot_i16x8_s(x, low));
+      b2 = i32x4.add(b2, i32x4.dot_i16x8_s(x, high));
+      at += row;
+      x = v128.load32_splat(at, 4);
+      a3 = i32x4.add(a3, i32x4.dot_i16x8_s(x, low));
+      b3 = i32x4.add(b3, i32x4.dot_i16x8_s(x, high));
+      if (changetype<T>(0).touches()) seen = v128.or(seen, v128.load(k + ahead));
+      k += 64;
     }
     const at = tile << 5;
     const low = v128.load(scales + at);
@@ -121,6 +217,7 @@ export function scoreWords4(q: usize, scale: usize, keys: usize, dim: usize, fir
     v128.store(scores + at, f32x4.mul(f32x4.convert_i32x4_s(a3), f32x4.mul(low, factor)), 768);
     v128.store(scores + at, f32x4.mul(f32x4.convert_i32x4_s(b3), f32x4.mul(high, factor)), 784);
   }
+  if (changetype<T>(0).touches()) v128.store(scores + UNUSED, seen);
 }
 
 /**
@@ -217,77 +314,121 @@ export function weighWords(
   );
 }
 
-/** sums[d] += factor * sum over the pairs of positions `from` to `to` of weight * value. `state`: factor at word 2. */
-export function addWords1(values: usize, dim: usize, weights: usize, from: usize, to: usize, state: usize, sums: usize): void {
-  const first = weights + (from << 2);
-  const last = weights + (to << 2);
-  let factor = v128.load32_splat(state, 8);
+/**
+ * sums[d] += factor * sum over the pairs of positions of tiles `first` to `last` of weight * value. `state`: factor at word 2. What nobody
+ * sees weighs 0 and adds nothing to an integer sum.
+ */
+export function addWords1(
+  values: usize,
+  dim: usize,
+  weights: usize,
+  first: usize,
+  last: usize,
+  state: usize,
+  sums: usize,
+): void {
+  const start = weights + (first << 4);
+  const end = weights + ((last + 1) << 4);
   const whole = dim & ~7;
   for (let d: usize = 0; d < whole; d += 8) {
-    let v = values + (d << 7) + (from << 5);
-    let a = i32x4.splat(0);
-    let b = i32x4.splat(0);
-    for (let j = first; j <= last; j += 4) {
-      const x = v128.load32_splat(j);
-      a = i32x4.add(a, i32x4.dot_i16x8_s(x, v128.load(v)));
-      b = i32x4.add(b, i32x4.dot_i16x8_s(x, v128.load(v, 16)));
-      v += 32;
+    let v = values + (d << 7) + (first << 7);
+    let a0 = i32x4.splat(0);
+    let b0 = i32x4.splat(0);
+    for (let j = start; j < end; j += 8) {
+      let low = v128.load(v);
+      let high = v128.load(v, 16);
+      let x = v128.load32_splat(j);
+      a0 = i32x4.add(a0, i32x4.dot_i16x8_s(x, low));
+      b0 = i32x4.add(b0, i32x4.dot_i16x8_s(x, high));
+      low = v128.load(v, 32);
+      high = v128.load(v, 48);
+      x = v128.load32_splat(j, 4);
+      a0 = i32x4.add(a0, i32x4.dot_i16x8_s(x, low));
+      b0 = i32x4.add(b0, i32x4.dot_i16x8_s(x, high));
+      v += 64;
     }
-    addTo(sums + (d << 2), a, b, factor);
+    addTo(sums + (d << 2), a0, b0, v128.load32_splat(state, 8));
   }
-  if (whole < dim) addLast(values + (whole << 7), weights, from, to, factor, sums + (whole << 2));
+  if (whole == dim) return;
+  addLast(values + (whole << 7), weights, first, last, v128.load32_splat(state, 8), sums + (whole << 2));
 }
 
 /** The last 4 dims of a head that is no multiple of 8. */
-function addLast(values: usize, weights: usize, from: usize, to: usize, factor: v128, sums: usize): void {
+function addLast(values: usize, weights: usize, first: usize, last: usize, factor: v128, sums: usize): void {
   let a = i32x4.splat(0);
-  for (let j = from; j <= to; j++) {
+  for (let j = first << 2; j < (last + 1) << 2; j++) {
     a = i32x4.add(a, i32x4.dot_i16x8_s(v128.load32_splat(weights + (j << 2)), v128.load(values + (j << 4))));
   }
   v128.store(sums, madd(f32x4.convert_i32x4_s(a), factor, v128.load(sums)));
 }
 
 /** The same for two rows: weights 128, states 16 and sums 4 * dim bytes apart. */
-export function addWords2(values: usize, dim: usize, weights: usize, from: usize, to: usize, state: usize, sums: usize): void {
+export function addWords2(
+  values: usize,
+  dim: usize,
+  weights: usize,
+  first: usize,
+  last: usize,
+  state: usize,
+  sums: usize,
+): void {
   const rowBytes = dim << 2;
-  const first = weights + (from << 2);
-  const last = weights + (to << 2);
+  const start = weights + (first << 4);
+  const end = weights + ((last + 1) << 4);
   const whole = dim & ~7;
   for (let d: usize = 0; d < whole; d += 8) {
-    let v = values + (d << 7) + (from << 5);
+    let v = values + (d << 7) + (first << 7);
     let a0 = i32x4.splat(0);
     let b0 = i32x4.splat(0);
     let a1 = i32x4.splat(0);
     let b1 = i32x4.splat(0);
-    for (let j = first; j <= last; j += 4) {
-      const low = v128.load(v);
-      const high = v128.load(v, 16);
+    for (let j = start; j < end; j += 8) {
+      let low = v128.load(v);
+      let high = v128.load(v, 16);
       let x = v128.load32_splat(j);
       a0 = i32x4.add(a0, i32x4.dot_i16x8_s(x, low));
       b0 = i32x4.add(b0, i32x4.dot_i16x8_s(x, high));
       x = v128.load32_splat(j, 128);
       a1 = i32x4.add(a1, i32x4.dot_i16x8_s(x, low));
       b1 = i32x4.add(b1, i32x4.dot_i16x8_s(x, high));
-      v += 32;
+      low = v128.load(v, 32);
+      high = v128.load(v, 48);
+      x = v128.load32_splat(j, 4);
+      a0 = i32x4.add(a0, i32x4.dot_i16x8_s(x, low));
+      b0 = i32x4.add(b0, i32x4.dot_i16x8_s(x, high));
+      x = v128.load32_splat(j, 132);
+      a1 = i32x4.add(a1, i32x4.dot_i16x8_s(x, low));
+      b1 = i32x4.add(b1, i32x4.dot_i16x8_s(x, high));
+      v += 64;
     }
-    const out = sums + (d << 2);
+    let out = sums + (d << 2);
     addTo(out, a0, b0, v128.load32_splat(state, 8));
-    addTo(out + rowBytes, a1, b1, v128.load32_splat(state, 24));
+    out += rowBytes;
+    addTo(out, a1, b1, v128.load32_splat(state, 24));
   }
   if (whole == dim) return;
   for (let r: usize = 0; r < 2; r++) {
-    addLast(values + (whole << 7), weights + (r << 7), from, to, v128.load32_splat(state + (r << 4), 8), sums + r * rowBytes + (whole << 2));
+    const factor = v128.load32_splat(state + (r << 4), 8);
+    addLast(values + (whole << 7), weights + (r << 7), first, last, factor, sums + r * rowBytes + (whole << 2));
   }
 }
 
 /** The same for four rows. */
-export function addWords4(values: usize, dim: usize, weights: usize, from: usize, to: usize, state: usize, sums: usize): void {
+export function addWords4(
+  values: usize,
+  dim: usize,
+  weights: usize,
+  first: usize,
+  last: usize,
+  state: usize,
+  sums: usize,
+): void {
   const rowBytes = dim << 2;
-  const first = weights + (from << 2);
-  const last = weights + (to << 2);
+  const start = weights + (first << 4);
+  const end = weights + ((last + 1) << 4);
   const whole = dim & ~7;
   for (let d: usize = 0; d < whole; d += 8) {
-    let v = values + (d << 7) + (from << 5);
+    let v = values + (d << 7) + (first << 7);
     let a0 = i32x4.splat(0);
     let b0 = i32x4.splat(0);
     let a1 = i32x4.splat(0);
@@ -296,9 +437,9 @@ export function addWords4(values: usize, dim: usize, weights: usize, from: usize
     let b2 = i32x4.splat(0);
     let a3 = i32x4.splat(0);
     let b3 = i32x4.splat(0);
-    for (let j = first; j <= last; j += 4) {
-      const low = v128.load(v);
-      const high = v128.load(v, 16);
+    for (let j = start; j < end; j += 8) {
+      let low = v128.load(v);
+      let high = v128.load(v, 16);
       let x = v128.load32_splat(j);
       a0 = i32x4.add(a0, i32x4.dot_i16x8_s(x, low));
       b0 = i32x4.add(b0, i32x4.dot_i16x8_s(x, high));
@@ -311,7 +452,21 @@ export function addWords4(values: usize, dim: usize, weights: usize, from: usize
       x = v128.load32_splat(j, 384);
       a3 = i32x4.add(a3, i32x4.dot_i16x8_s(x, low));
       b3 = i32x4.add(b3, i32x4.dot_i16x8_s(x, high));
-      v += 32;
+      low = v128.load(v, 32);
+      high = v128.load(v, 48);
+      x = v128.load32_splat(j, 4);
+      a0 = i32x4.add(a0, i32x4.dot_i16x8_s(x, low));
+      b0 = i32x4.add(b0, i32x4.dot_i16x8_s(x, high));
+      x = v128.load32_splat(j, 132);
+      a1 = i32x4.add(a1, i32x4.dot_i16x8_s(x, low));
+      b1 = i32x4.add(b1, i32x4.dot_i16x8_s(x, high));
+      x = v128.load32_splat(j, 260);
+      a2 = i32x4.add(a2, i32x4.dot_i16x8_s(x, low));
+      b2 = i32x4.add(b2, i32x4.dot_i16x8_s(x, high));
+      x = v128.load32_splat(j, 388);
+      a3 = i32x4.add(a3, i32x4.dot_i16x8_s(x, low));
+      b3 = i32x4.add(b3, i32x4.dot_i16x8_s(x, high));
+      v += 64;
     }
     let out = sums + (d << 2);
     addTo(out, a0, b0, v128.load32_splat(state, 8));
@@ -324,7 +479,8 @@ export function addWords4(values: usize, dim: usize, weights: usize, from: usize
   }
   if (whole == dim) return;
   for (let r: usize = 0; r < 4; r++) {
-    addLast(values + (whole << 7), weights + (r << 7), from, to, v128.load32_splat(state + (r << 4), 8), sums + r * rowBytes + (whole << 2));
+    const factor = v128.load32_splat(state + (r << 4), 8);
+    addLast(values + (whole << 7), weights + (r << 7), first, last, factor, sums + r * rowBytes + (whole << 2));
   }
 }
 

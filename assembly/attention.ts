@@ -9,14 +9,28 @@
 // Items are (kv head, pack of 4 rows), or with S splits per pack (batch header) S times as many; each then leaves a partial result
 // [peak, total, 2 unused, out[dim]] for `mergeSplits`.
 
-import { Cache, blockTable, position, splitCount, word } from './record';
+import { Cache, blockTable, position, splitCount, tokenCount, word } from './record';
 import { groupOf, outputOf, partialOf, queryOf, visibleFrom } from './attention-rows';
 import { addFour, addOne, scoreFour, scoreOne, weigh } from './attention-block';
 import { finishMerge, merge, sinkOf, SPLIT_POSITIONS, startMerge } from './merge';
-import { addWords1, addWords2, addWords4, quantizeQuery, scoreWords1, scoreWords2, scoreWords4, weighWords } from './attention-words';
+import {
+  addWords1,
+  addWords2,
+  addWords4,
+  Plain,
+  quantizeQuery,
+  scoreWords1,
+  scoreWords2,
+  scoreWords4,
+  Touching,
+  weighWords,
+} from './attention-words';
 import { Halves, Quants, Singles } from './cache';
 import { Words } from './cache-words';
 import { NEGATIVE } from './math';
+
+/** Most tokens of a batch for which keys and values come from memory rather than from cache: decoding. */
+const FEW: u32 = 16;
 
 /** Blocks of a split. */
 const SPLIT: u32 = SPLIT_POSITIONS >> 6;
@@ -237,9 +251,8 @@ function attendWords(
   const scores = scratch + (place << 8);
   const q = queriesAt(scratch, dim) + place * (dim << 1);
   const scales = scratch + QUERY_SCALES + (place << 2);
-  if (count == 4) scoreWords4(q, scales, keys, dim, first, last, scores);
-  else if (count == 2) scoreWords2(q, scales, keys, dim, first, last, scores);
-  else scoreWords1(q, scales, keys, dim, first, last, scores);
+  if (tokenCount(batch) <= FEW) scoreWords<Touching>(count, q, scales, keys, dim, first, last, scores, values);
+  else scoreWords<Plain>(count, q, scales, keys, dim, first, last, scores, values);
   const weights = scratch + WEIGHTS + (place << 7);
   const state = scratch + STATES + (place << 4);
   const sums = scratch + SUMS + place * (dim << 2);
@@ -260,11 +273,26 @@ function attendWords(
       weights + (at << 7),
     );
   }
-  const from = <usize>(low >> 1);
-  const to = <usize>(high >> 1);
-  if (count == 4) addWords4(values, dim, weights, from, to, state, sums);
-  else if (count == 2) addWords2(values, dim, weights, from, to, state, sums);
-  else addWords1(values, dim, weights, from, to, state, sums);
+  if (count == 4) addWords4(values, dim, weights, first, last, state, sums);
+  else if (count == 2) addWords2(values, dim, weights, first, last, state, sums);
+  else addWords1(values, dim, weights, first, last, state, sums);
+}
+
+// @ts-ignore: decorator
+@inline function scoreWords<T>(
+  count: u32,
+  q: usize,
+  scales: usize,
+  keys: usize,
+  dim: usize,
+  first: usize,
+  last: usize,
+  scores: usize,
+  values: usize,
+): void {
+  if (count == 4) scoreWords4<T>(q, scales, keys, dim, first, last, scores, values);
+  else if (count == 2) scoreWords2<T>(q, scales, keys, dim, first, last, scores, values);
+  else scoreWords1<T>(q, scales, keys, dim, first, last, scores, values);
 }
 
 // @ts-ignore: decorator
