@@ -23,7 +23,8 @@ export async function* measured(
     if (event.type === 'finished') {
       const { completionTokens, cachedTokens } = event.usage;
       note({ tokensCached: cachedTokens, tokensOut: completionTokens, finishReason: event.reason });
-      const seconds = (now() - (firstAt ?? from)) / 1000;
+      // What is ranked comes all at once: the engine knows how long it took.
+      const seconds = (event.timings?.generationMs ?? now() - (firstAt ?? from)) / 1000;
       // The first token's time is the prompt's.
       if (completionTokens > 1 && seconds > 0) note({ tokS: round1((completionTokens - 1) / seconds) });
     }

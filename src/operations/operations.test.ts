@@ -264,6 +264,20 @@ void t.test('measures: time to the first token, then speed; what broke off has t
     tokS: 13.3,
   });
 
+  // Answers that were ranked come all at once; the engine's own time counts.
+  const ranked: Record<string, unknown> = {};
+  const last = events.findLast(({ type }) => type === 'finished');
+  async function* atOnce(): AsyncGenerator<GenerationEvent> {
+    if (last?.type !== 'finished') throw new Error('the events end');
+    yield { ...last, timings: { queueMs: 1, promptMs: 2, generationMs: 800 } };
+  }
+  for await (const _ of measured(
+    atOnce(),
+    (facts) => Object.assign(ranked, facts),
+    () => 7,
+  ));
+  t.match(ranked, { tokensOut: 5, tokS: 5 });
+
   const broken: Record<string, unknown> = {};
   async function* breaking(): AsyncGenerator<GenerationEvent> {
     yield events[0];
