@@ -1,6 +1,7 @@
 // `npm run bench -- COMMAND`: numbers, measured side by side where there is a peer. Never part of the tests: machines are noisy.
 
 import { UsageError } from './arguments.ts';
+import { benchBeside } from './beside/beside.ts';
 import { benchCompare } from './compare/compare.ts';
 import { benchEngine } from './engine.ts';
 import { benchHttp } from './http.ts';
@@ -23,6 +24,12 @@ interface Command {
 }
 
 const commands: Record<string, Command> = {
+  beside: {
+    usage:
+      'beside --base-url URL --model NAME [--streams 4] [--prompt 4000] [--short 64] [--settle 32] [--api-key KEY] [--seed N] [--timeout 300] [--json]',
+    what: 'what running streams and a short prompt feel of a long prompt that is being read, at any server',
+    run: benchBeside,
+  },
   compare: {
     usage:
       'compare --model PATH [--threads N] [--prompt 512] [--gen 64] [--rounds 3] [--only llama.cpp,node-llama-cpp,wllama] ' +
