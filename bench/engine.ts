@@ -1,4 +1,5 @@
-// Speed of the engine's arithmetic without server and sampling: one sequence, prompt in chunks, then greedy decoding.
+// Speed of the engine's arithmetic without server and sampling: one sequence, a prompt in chunks behind --depth tokens, then an answer behind
+// as many, greedily; as llama-bench measures.
 
 import { readArguments } from './arguments.ts';
 import { loadRun, readRunOptions, runFlags, runsHere } from './sequence.ts';
@@ -12,7 +13,7 @@ export async function benchEngine(args: readonly string[]): Promise<void> {
   const { run, loadMs } = await loadRun(options);
   const prefillMs = await timed(() => run.feed(depth, prompt));
   const decodeMs = await timed(async () => {
-    for (let i = 0; i < generated; i++) await run.feed(depth + prompt + i, 1);
+    for (let i = 0; i < generated; i++) await run.feed(depth + i, 1);
   });
   const result = {
     prefill_tok_s: rounded((prompt / prefillMs) * 1000),

@@ -33,7 +33,7 @@ export async function benchProfile(args: readonly string[]): Promise<void> {
   run.executor.profile();
   await run.feed(depth, prompt);
   const prefill = summarise('prefill', run.executor.profile(), Math.ceil(prompt / 512), prompt, options);
-  for (let i = 0; i < generated; i++) await run.feed(depth + prompt + i, 1);
+  for (let i = 0; i < generated; i++) await run.feed(depth + i, 1);
   const decode = summarise('decode', run.executor.profile(), generated, 1, options);
   await run.executor.close();
   if (parsed.flag('json')) {

@@ -32,7 +32,7 @@ const commands: Record<string, Command> = {
   },
   compare: {
     usage:
-      'compare --model PATH [--threads N] [--prompt 512] [--gen 64] [--rounds 3] [--only llama.cpp,node-llama-cpp,wllama] ' +
+      'compare --model PATH [--threads N] [--prompt 512] [--gen 64] [--depth 0] [--rounds 3] [--only llama.cpp,node-llama-cpp,wllama] ' +
       '[--kernels auto] [--engine-runtime auto|system|bundled|PATH] [--json]',
     what:
       'us and, where present, llama-bench (LLAMA_BENCH), node-llama-cpp (NODE_LLAMA_CPP) and wllama (WLLAMA, CHROMIUM): taking turns, with ' +

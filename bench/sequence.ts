@@ -65,7 +65,7 @@ export async function runsHere(command: string, args: readonly string[], options
 /** Loads the model and warms the kernels up: the compiler takes its time over the first passes. */
 export async function loadRun(options: RunOptions, profile = false): Promise<{ run: Run; loadMs: number }> {
   const { kvCache, threads, kernels, depth, prompt, generated } = options;
-  const positions = depth + prompt + generated;
+  const positions = depth + Math.max(prompt, generated);
   const started = performance.now();
   const model = buildModel(await openCheckpoint(options.path), { contextLength: positions });
   const backend = createWasmBackend({ threads, kernels, profile });

@@ -11,7 +11,7 @@ import { reportOf, takeTurns } from './compare.ts';
 import { readLlamaBench } from './llama-bench.ts';
 import type { Peer } from './peer.ts';
 
-const work = { model: 'm.gguf', threads: 2, prompt: 64, gen: 8 };
+const work = { model: 'm.gguf', threads: 2, prompt: 64, gen: 8, depth: 0 };
 
 function peer(name: string, log: string[], speeds: readonly (readonly [number, number] | string)[]): Peer {
   let round = 0;
@@ -96,7 +96,7 @@ void t.test('the command', async (t) => {
   });
   t.ok(report.peers[0].decode_tok_s > 0 && report.peers[2].decode_tok_s > 0);
   const asked = (await run('cat', [join(folder, 'asked')])).stdout;
-  t.equal(asked.trim(), `-m ${model} -t 1 -p 64 -n 8 -ngl 0 -fa 1 -r 1 -o json`);
+  t.equal(asked.trim(), `-m ${model} -t 1 -p 64 -n 8 -d 0 -ngl 0 -fa 1 -r 1 -o json`);
 
   const table = await run(process.execPath, [script, ...args, '--only', 'llama.cpp'], { env: all });
   t.match(table.stdout, /^demo-3m-Q8_0\.gguf, 1 threads/);

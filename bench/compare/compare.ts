@@ -14,13 +14,14 @@ import { tramontane } from './tramontane.ts';
 import { wllama } from './wllama.ts';
 
 export async function benchCompare(args: readonly string[]): Promise<void> {
-  const names = ['model', 'threads', 'prompt', 'gen', 'rounds', 'only', 'kernels', 'engine-runtime'];
+  const names = ['model', 'threads', 'prompt', 'gen', 'depth', 'rounds', 'only', 'kernels', 'engine-runtime'];
   const options = readArguments(args, names, ['json']);
   const work: Work = {
     model: options.required('model'),
     threads: options.amount('threads', cpus().length),
     prompt: options.amount('prompt', 512),
     gen: options.amount('gen', 64),
+    depth: options.count('depth', 0),
   };
   const rounds = options.amount('rounds', 3);
   const ours = tramontane({
@@ -112,7 +113,7 @@ function tableOf(
   facts: Work & { readonly rounds: number; readonly machine: string | undefined },
   report: readonly PeerReport[],
 ): string {
-  const { model, threads, prompt, gen, rounds, machine } = facts;
+  const { model, threads, prompt, gen, depth, rounds, machine } = facts;
   const header = ['engine', 'prefill tok/s', 'decode tok/s', 'ours / its prefill', 'decode', 'version'];
   const times = (ratio: number | undefined): string => (ratio === undefined ? '–' : `${ratio.toFixed(2)} x`);
   const rows = report.map((peer) => [
@@ -123,6 +124,6 @@ function tableOf(
     times(peer.decode_ratio),
     peer.version ?? peer.missing ?? '',
   ]);
-  const title = `${basename(model)}, ${threads} threads of ${machine ?? 'this machine'}, prompt ${prompt}, answer ${gen}, medians of ${rounds} rounds`;
+  const title = `${basename(model)}, ${threads} threads of ${machine ?? 'this machine'}, prompt ${prompt}, answer ${gen}, each behind ${depth} tokens, medians of ${rounds} rounds`;
   return `${title}\n\n${formatTable(header, rows)}`;
 }

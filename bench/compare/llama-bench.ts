@@ -10,8 +10,8 @@ export function llamaBench(env: NodeJS.ProcessEnv): Peer | AbsentPeer {
   if (program === undefined) return { name, missing: 'set LLAMA_BENCH to a llama-bench' };
   return {
     name,
-    async measure({ model, threads, prompt, gen }) {
-      const work = ['-m', model, '-t', `${threads}`, '-p', `${prompt}`, '-n', `${gen}`];
+    async measure({ model, threads, prompt, gen, depth }) {
+      const work = ['-m', model, '-t', `${threads}`, '-p', `${prompt}`, '-n', `${gen}`, '-d', `${depth}`];
       // On the CPU as we are; with flash attention, which is faster there; once, since compare repeats.
       const output = await outputOf(program, [...work, '-ngl', '0', '-fa', '1', '-r', '1', '-o', 'json']);
       return readLlamaBench(output, { prompt, gen });

@@ -26,22 +26,23 @@ interface Sequence {
 }
 
 const [folder, text] = process.argv.slice(2);
-const { model: modelPath, threads, prompt, gen } = JSON.parse(text) as Work;
+const { model: modelPath, threads, prompt, gen, depth } = JSON.parse(text) as Work;
 const { getLlama } = (await import(pathToFileURL(join(folder, 'dist', 'index.js')).href)) as Package;
 const { version } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as { readonly version: string };
 
 const llama = await getLlama({ gpu: false, build: 'never', logLevel: 'error', maxThreads: threads });
 const model = await llama.loadModel({ modelPath });
-const contextSize = prompt + gen + 64;
+const contextSize = depth + Math.max(prompt, gen) + 64;
 const context = await model.createContext({ contextSize, batchSize: 512, threads, flashAttention: true });
 const sequence = context.getSequence();
 
 // Warm, as ours is.
 await sequence.evaluateWithoutGeneratingNewTokens(tokens(Math.min(64, prompt)));
 await generate(8);
-await sequence.clearHistory();
+await startBehind();
 
 const prefillMs = await timed(() => sequence.evaluateWithoutGeneratingNewTokens(tokens(prompt)));
+await startBehind();
 const decodeMs = await timed(() => generate(gen));
 const measurement: Measurement = {
   prefill_tok_s: (prompt / prefillMs) * 1000,
@@ -50,6 +51,11 @@ const measurement: Measurement = {
 };
 await llama.dispose();
 process.stdout.write(`${JSON.stringify(measurement)}\n`);
+
+async function startBehind(): Promise<void> {
+  await sequence.clearHistory();
+  if (depth > 0) await sequence.evaluateWithoutGeneratingNewTokens(tokens(depth));
+}
 
 /** Plain ids that every vocabulary of more than 128 has. */
 function tokens(count: number): number[] {

@@ -7,6 +7,8 @@ export interface Work {
   /** Tokens. */
   readonly prompt: number;
   readonly gen: number;
+  /** What prompt and answer each stand behind. */
+  readonly depth: number;
 }
 
 export interface Measurement {

@@ -11,8 +11,9 @@ export function tramontane(options: { readonly runtime: string; readonly kernels
   const { version } = JSON.parse(manifest) as { readonly version: string };
   return {
     name: 'tramontane',
-    async measure({ model, threads, prompt, gen }) {
-      const work = ['--model', model, '--threads', `${threads}`, '--prompt', `${prompt}`, '--gen', `${gen}`];
+    async measure({ model, threads, prompt, gen, depth }) {
+      const sizes = ['--prompt', `${prompt}`, '--gen', `${gen}`, '--depth', `${depth}`];
+      const work = ['--model', model, '--threads', `${threads}`, ...sizes];
       const how = ['--engine-runtime', options.runtime, '--kernels', options.kernels, '--json'];
       const result = JSON.parse(await outputOf(process.execPath, [script, 'engine', ...work, ...how])) as Result;
       const { prefill_tok_s, decode_tok_s, kernels, node } = result;
