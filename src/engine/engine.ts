@@ -184,7 +184,9 @@ export class Engine {
     const from = this.#now();
     const rows = await this.#options.runner.forward(batch);
     const ms = this.#now() - from;
-    this.#pace.learn({ ms, decoding, prompt });
+    // A pass with guesses lasts longer and writes more: streams beside a prompt are to compare with those that get one token per pass.
+    const guesses = batch.ids.length - decoding - prompt;
+    if (guesses === 0) this.#pace.learn({ ms, decoding, prompt });
     if (prompt === 0) this.#options.speculation?.learn(batch.ids.length, ms);
     this.#inFlight = new Set();
     return rows;

@@ -177,6 +177,23 @@ void t.test('tokens of one pass are told in order, each once', async (t) => {
   t.equal(timed.length, 1, 'with the first one alone come the times of the prompt');
 });
 
+void t.test('the pace of prompts is learned from passes without guesses', async (t) => {
+  const request = fakeRequest(promptIds(10), { maxTokens: 30 });
+  const all = expectedTokens(request, 256);
+  const learned: { readonly decoding: number }[] = [];
+  const pace = {
+    promptBudget: () => Infinity,
+    learn: (pass: { readonly decoding: number }) => void learned.push(pass),
+  };
+  const bench = new EngineBench({ maxOutputs: 8, speculation: guesses(all), pace });
+  bench.engine.submit('a', request);
+  await bench.run();
+  t.equal(bench.engine.stats.drafts, 4);
+  t.match(learned[0], { decoding: 0, prompt: 10 });
+  t.ok(learned.slice(1).every(({ decoding }) => decoding === 1));
+  t.equal(learned.length, bench.runner.batches.length - 4);
+});
+
 void t.test('blocks of wrong guesses are free after the pass', async (t) => {
   const wrong = Array.from({ length: 40 }, () => 95);
   const bench = new EngineBench({ maxOutputs: 8, maxBatchTokens: 80, speculation: guesses(wrong) });
