@@ -13,21 +13,12 @@ import { Cache, blockTable, position, splitCount, tokenCount, word } from './rec
 import { groupOf, outputOf, partialOf, queryOf, visibleFrom } from './attention-rows';
 import { addFour, addOne, scoreFour, scoreOne, weigh } from './attention-block';
 import { finishMerge, merge, sinkOf, SPLIT_POSITIONS, startMerge } from './merge';
-import {
-  addWords1,
-  addWords2,
-  addWords4,
-  Plain,
-  quantizeQuery,
-  scoreWords1,
-  scoreWords2,
-  scoreWords4,
-  Touching,
-  weighWords,
-} from './attention-words';
+import { quantizeQuery, weighWords } from './attention-words';
 import { Halves, Quants, Singles } from './cache';
 import { Words } from './cache-words';
 import { NEGATIVE } from './math';
+import { addWords1, addWords2, addWords4 } from './words-add';
+import { Plain, scoreWords1, scoreWords2, scoreWords4, Touching } from './words-score';
 
 /** Most tokens of a batch for which keys and values come from memory rather than from cache: decoding. */
 const FEW: u32 = 16;

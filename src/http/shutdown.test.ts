@@ -1,5 +1,6 @@
 // The end of a server, with requests in every state.
 
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Test } from 'tap';
 import type { Channel } from '../core/channel.ts';
 import { type Running, type Start, good, json, gated, onEachTransport } from '../testing/http-server.ts';
@@ -98,9 +99,10 @@ function shutdownSuite(t: Test, start: Start): void {
     client.socket.pause();
     for (let i = 0; i < 500; i++) channel.push({ text: 'x'.repeat(20_000) });
     await new Promise((resolve) => setTimeout(resolve, 30));
-    await server.drain({ graceMs: 20, flushMs: 20 });
+    const drained = server.drain({ graceMs: 20, flushMs: 20 }).then(() => 'drained');
+    const patience = sleep(20_000, 'held up by the reader', { ref: false });
+    t.equal(await Promise.race([drained, patience]), 'drained');
     client.destroy();
-    t.pass('drained');
   });
 
   void t.test('close ends everything at once', async (t) => {
