@@ -3,6 +3,8 @@
 //
 // Rows are padded with -Infinity to whole groups of 64. `maxima` [groups] f32: with it, a pass skips groups that hold nothing of interest.
 
+import { EXP_1, EXP_2, EXP_3, EXP_4, EXP_5, LOG2_E, ROUND } from './math';
+
 const GROUP: i32 = 64;
 const BYTES: usize = 256;
 
@@ -48,15 +50,15 @@ export function weigh(
   const factor = f32x4.splat(inverse);
   const least = f32x4.splat(-36.75);
   // Adding 1.5 * 2^23 rounds to an integer, which is then in the lowest bits.
-  const round = f32x4.splat(12582912.0);
-  const log2e = f32x4.splat(1.44269504088896341);
+  const round = f32x4.splat(ROUND);
+  const log2e = f32x4.splat(LOG2_E);
   const ln2High = f32x4.splat(0.693359375);
   const ln2Low = f32x4.splat(-2.12194440e-4);
-  const c0 = f32x4.splat(1.9875691500e-4);
-  const c1 = f32x4.splat(1.3981999507e-3);
-  const c2 = f32x4.splat(8.3334519073e-3);
-  const c3 = f32x4.splat(4.1665795894e-2);
-  const c4 = f32x4.splat(1.6666665459e-1);
+  const c0 = f32x4.splat(EXP_5);
+  const c1 = f32x4.splat(EXP_4);
+  const c2 = f32x4.splat(EXP_3);
+  const c3 = f32x4.splat(EXP_2);
+  const c4 = f32x4.splat(EXP_1);
   const c5 = f32x4.splat(5.0000001201e-1);
   const one = f32x4.splat(1.0);
   let total: f64 = 0;
