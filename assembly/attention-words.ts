@@ -7,7 +7,7 @@
 
 import { scaleRow } from './attention-block';
 import { keyLimit, quantizeWords, WEIGHT_LIMIT } from './cache-words';
-import { exp1, expBelow, ROUND, NEGATIVE, sumLanes, tanh4 } from './math';
+import { exp1, expBelow, largestLane, NEGATIVE, ROUND, sumLanes, tanh4 } from './math';
 import { real } from './record';
 import { madd } from './simd';
 
@@ -100,12 +100,4 @@ export function weighWords(
     const b = i32x4.sub(madd(v128.load(scores + i, 16), factor, magic), magic);
     v128.store(weights + (i >> 1), i16x8.narrow_i32x4_s(a, b));
   }
-}
-
-// @ts-ignore: decorator
-@inline function largestLane(v: v128): f32 {
-  return max(
-    max(f32x4.extract_lane(v, 0), f32x4.extract_lane(v, 1)),
-    max(f32x4.extract_lane(v, 2), f32x4.extract_lane(v, 3)),
-  );
 }

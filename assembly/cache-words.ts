@@ -11,7 +11,7 @@
 // Both are read from the first byte to the last: a cache of thousands of positions comes from memory, which likes nothing else. The last
 // 4 dims of heads that are no multiple of 8 are a part of 4.
 
-import { ROUND } from './math';
+import { largestLane, ROUND } from './math';
 
 export const VALUE_LIMIT: f32 = 4095;
 export const WEIGHT_LIMIT: f32 = 8191;
@@ -50,10 +50,7 @@ export function quantizeWords(x: usize, dim: usize, limit: f32, q: usize): f32 {
   const bytes = dim << 2;
   let peaks = f32x4.splat(0);
   for (let i: usize = 0; i < bytes; i += 16) peaks = f32x4.max(peaks, f32x4.abs(v128.load(x + i)));
-  const most = max(
-    max(f32x4.extract_lane(peaks, 0), f32x4.extract_lane(peaks, 1)),
-    max(f32x4.extract_lane(peaks, 2), f32x4.extract_lane(peaks, 3)),
-  );
+  const most = largestLane(peaks);
   let factor = f32x4.splat(most > 0 ? limit / most : 0);
   // Adding 1.5 * 2^23 rounds to integers, which are then the low bits.
   let magic = f32x4.splat(ROUND);

@@ -121,6 +121,15 @@ export function tanh4(x: v128): v128 {
   return f32x4.extract_lane(v, 0) + f32x4.extract_lane(v, 1) + (f32x4.extract_lane(v, 2) + f32x4.extract_lane(v, 3));
 }
 
+/** The largest lane; NaN where one is. */
+// @ts-ignore: decorator
+@inline export function largestLane(v: v128): f32 {
+  return max(
+    max(f32x4.extract_lane(v, 0), f32x4.extract_lane(v, 1)),
+    max(f32x4.extract_lane(v, 2), f32x4.extract_lane(v, 3)),
+  );
+}
+
 export const NEGATIVE: f32 = -Infinity;
 
 /** e^x of one value; x = -infinity gives 0. */
