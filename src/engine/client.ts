@@ -59,7 +59,7 @@ export interface EngineClient {
   readonly model: LoadedModel | undefined;
   /** As the process last told them; zeros while there is none. */
   readonly stats: EngineStats;
-  /** Requests that were submitted and of which the engine has not said anything yet; not in its stats. */
+  /** Requests that were submitted and are not in the engine's stats yet. */
   readonly unanswered: number;
   /** Successful restarts. */
   readonly restarts: number;
@@ -145,7 +145,7 @@ class Client implements EngineClient {
   }
 
   get unanswered(): number {
-    return this.#submissions.unanswered + this.#patient;
+    return this.#submissions.uncounted + this.#patient;
   }
 
   get restarts(): number {
@@ -309,6 +309,7 @@ class Client implements EngineClient {
     if (message.type === 'progress') this.#options.onProgress?.(message);
     else if (message.type === 'stats') {
       if (message.passes.length > 0) this.#watchdog?.heard();
+      this.#submissions.countAnswered();
       this.#tell(message.stats);
       for (const tokens of message.passes) this.#meter.pass(tokens);
     } else if ('id' in message) this.#submissions.receive(message);

@@ -63,6 +63,8 @@ interface Submission {
   send: Send;
   /** Whether that process has said anything of it. */
   isAnswered: boolean;
+  /** Whether its stats have come since: they follow an answer by up to 50 ms. */
+  isCounted: boolean;
   /** Whether a forward pass has begun. */
   hasBegun: boolean;
   /** Processes that died with it. */
@@ -90,11 +92,16 @@ export class Submissions {
     return this.#open.size;
   }
 
-  /** Those that the engine has not answered yet. */
-  get unanswered(): number {
+  /** Those that are not in the engine's stats yet. */
+  get uncounted(): number {
     let count = 0;
-    for (const { isAnswered } of this.#open.values()) if (!isAnswered) count++;
+    for (const { isCounted } of this.#open.values()) if (!isCounted) count++;
     return count;
+  }
+
+  /** Stats came: what was answered before is in them. */
+  countAnswered(): void {
+    for (const submission of this.#open.values()) submission.isCounted = submission.isAnswered;
   }
 
   /** Resolves at `accepted`; throws what it was rejected with. */
@@ -131,6 +138,7 @@ export class Submissions {
         meters: [],
         send,
         isAnswered: false,
+        isCounted: false,
         hasBegun: false,
         crashes: 0,
         accept: (cachedTokens) => {
@@ -204,6 +212,7 @@ export class Submissions {
   crash(error: unknown): number {
     for (const [id, submission] of this.#open) {
       submission.isAnswered = false;
+      submission.isCounted = false;
       if (submission.hasBegun || ++submission.crashes >= mostCrashes) this.#fail(id, submission, error);
     }
     return this.#open.size;
