@@ -107,7 +107,7 @@ export function weigh(record: usize, scores: usize, from: i32, to: i32, state: u
     if (softcap > 0) s = f32x4.mul(f32x4.splat(softcap), tanh4(f32x4.div(s, f32x4.splat(softcap))));
     s = v128.bitselect(s, negative, visible(lanes, from, to));
     v128.store(scores + i, s);
-    peaks = f32x4.max(peaks, s);
+    peaks = f32x4.pmax(peaks, s);
     lanes = i32x4.add(lanes, i32x4.splat(4));
   }
   const blockPeak = largestLane(peaks);

@@ -7,7 +7,7 @@
 
 import { scaleRow } from './attention-block';
 import { keyLimit, quantizeWords, WEIGHT_LIMIT } from './cache-words';
-import { exp1, expBelow, largestLane, NEGATIVE, ROUND, sumLanes, tanh4 } from './math';
+import { exp1, expBelow, largestOfAll, NEGATIVE, ROUND, sumLanes, tanh4 } from './math';
 import { real } from './record';
 import { madd } from './simd';
 
@@ -43,9 +43,10 @@ export function weighWords(
   let begin = i32x4.add(i32x4(0, 1, 2, 3), i32x4.splat(<i32>(first << 3)));
   const softcap = real(record, 15);
   let lanes = begin;
-  let peaks = negative;
+  const old = load<f32>(state);
+  let peaks = f32x4.splat(old);
   if (whole && softcap == 0) {
-    for (let i = start; i < end; i += 16) peaks = f32x4.max(peaks, v128.load(scores + i));
+    for (let i = start; i < end; i += 16) peaks = f32x4.pmax(peaks, v128.load(scores + i));
   } else {
     for (let i = start; i < end; i += 16) {
       let s = v128.load(scores + i);
@@ -53,18 +54,17 @@ export function weighWords(
       s = v128.bitselect(s, negative, v128.and(i32x4.ge_s(lanes, low), i32x4.le_s(lanes, high)));
       lanes = i32x4.add(lanes, four);
       v128.store(scores + i, s);
-      peaks = f32x4.max(peaks, s);
+      peaks = f32x4.pmax(peaks, s);
     }
   }
-  const old = load<f32>(state);
-  const peak = max(old, largestLane(peaks));
+  let top = largestOfAll(peaks);
+  const peak = f32x4.extract_lane(top, 0);
   let total = load<f32>(state, 4);
   if (peak != old) {
     const rescale = exp1(old - peak);
     total *= rescale;
     scaleRow(sums, dim, rescale);
   }
-  let top = f32x4.splat(peak);
   let sum = f32x4.splat(0);
   let most = f32x4.splat(0);
   let least = f32x4.splat(-87.0);
@@ -88,11 +88,11 @@ export function weighWords(
     }
     v128.store(scores + i, w);
     sum = f32x4.add(sum, p);
-    most = f32x4.max(most, w);
+    most = f32x4.pmax(most, w);
   }
   store<f32>(state, peak);
   store<f32>(state, total + sumLanes(sum), 4);
-  const largest = largestLane(most);
+  const largest = f32x4.extract_lane(largestOfAll(most), 0);
   let factor = f32x4.splat(largest > 0 ? WEIGHT_LIMIT / largest : 0);
   store<f32>(state, largest / WEIGHT_LIMIT, 8);
   for (let i = start; i < end; i += 32) {

@@ -48,8 +48,9 @@ export class Words {
 /** f32 row -> i16: q = round(x * limit / max|x|); returns max|x| / limit. `dim` is a multiple of 4. */
 export function quantizeWords(x: usize, dim: usize, limit: f32, q: usize): f32 {
   const bytes = dim << 2;
-  let peaks = f32x4.splat(0);
-  for (let i: usize = 0; i < bytes; i += 16) peaks = f32x4.max(peaks, f32x4.abs(v128.load(x + i)));
+  // Bits of magnitudes are ordered like magnitudes, with NaN above all: a row with one gets it for a scale.
+  let peaks = i32x4.splat(0);
+  for (let i: usize = 0; i < bytes; i += 16) peaks = i32x4.max_s(peaks, f32x4.abs(v128.load(x + i)));
   const most = largestLane(peaks);
   let factor = f32x4.splat(most > 0 ? limit / most : 0);
   // Adding 1.5 * 2^23 rounds to integers, which are then the low bits.

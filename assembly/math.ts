@@ -88,7 +88,7 @@ export const EXP_1: f32 = 1.6666665459e-1;
   c4: v128,
   c5: v128,
 ): v128 {
-  const clamped = f32x4.max(x, least);
+  const clamped = f32x4.pmax(x, least);
   const moved = madd(clamped, log2e, magic);
   const r = madd(clamped, log2e, f32x4.sub(magic, moved));
   let p = madd(c5, r, c4);
@@ -119,6 +119,13 @@ export function tanh4(x: v128): v128 {
 // @ts-ignore: decorator
 @inline export function sumLanes(v: v128): f32 {
   return f32x4.extract_lane(v, 0) + f32x4.extract_lane(v, 1) + (f32x4.extract_lane(v, 2) + f32x4.extract_lane(v, 3));
+}
+
+/** The largest lane in all lanes, of numbers: without the branches that a largest f32 takes. */
+// @ts-ignore: decorator
+@inline export function largestOfAll(v: v128): v128 {
+  v = f32x4.pmax(v, i8x16.shuffle(v, v, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7));
+  return f32x4.pmax(v, i8x16.shuffle(v, v, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11));
 }
 
 /** The largest lane; NaN where one is. */

@@ -2,7 +2,7 @@
 //   4 x   5 stride   6 cols   7 quants   8 numbers   9 form: 2 i16 in the order k0 k2 k1 k3, 1 int8
 
 import { itemCount, word } from './record';
-import { NUMBERS_SHIFT } from './activation';
+import { NUMBERS_SHIFT, packOf } from './activation';
 import { ROUND } from './math';
 import { kept, keptFloat } from './simd';
 
@@ -10,9 +10,10 @@ export function quantize(record: usize, batch: usize, from: u32, to: u32): void 
   const blocks = <usize>word(record, 6) >> 5;
   const wide = word(record, 9) == 2;
   const count = <usize>itemCount(record, batch);
+  const pack = packOf(count);
   for (let row = <usize>from; row < <usize>to; row++) {
-    const first = row & ~3;
-    const rows = min<usize>(4, count - first);
+    const first = row - row % pack;
+    const rows = min<usize>(pack, count - first);
     const x = <usize>word(record, 4) + row * <usize>word(record, 5);
     const s = <usize>word(record, 8) + ((first * blocks) << NUMBERS_SHIFT) + ((row - first) << 2);
     if (wide) {

@@ -19,7 +19,9 @@ export class Q4_K {
   // @ts-ignore: decorator
   @inline hasOffset(): bool { return true; }
   // @ts-ignore: decorator
-  @inline unpacks(): usize { return BUILD == 2 ? 32 : 8; }
+  @inline isUnpacked(): bool { return false; }
+  // @ts-ignore: decorator
+  @inline unpacks(): usize { return 8; }
   // @ts-ignore: decorator
   @inline shares(): bool { return true; }
   // @ts-ignore: decorator
@@ -61,7 +63,9 @@ export class Q5_K {
   // @ts-ignore: decorator
   @inline hasOffset(): bool { return true; }
   // @ts-ignore: decorator
-  @inline unpacks(): usize { return BUILD == 2 ? 12 : 8; }
+  @inline isUnpacked(): bool { return false; }
+  // @ts-ignore: decorator
+  @inline unpacks(): usize { return 8; }
   // @ts-ignore: decorator
   @inline shares(): bool { return true; }
   // @ts-ignore: decorator
@@ -103,7 +107,9 @@ export class Q6_K {
   // @ts-ignore: decorator
   @inline hasOffset(): bool { return false; }
   // @ts-ignore: decorator
-  @inline unpacks(): usize { return BUILD == 2 ? 16 : 8; }
+  @inline isUnpacked(): bool { return false; }
+  // @ts-ignore: decorator
+  @inline unpacks(): usize { return 8; }
   // @ts-ignore: decorator
   @inline shares(): bool { return false; }
   // @ts-ignore: decorator

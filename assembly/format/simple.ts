@@ -6,7 +6,8 @@
 //   prepare                       what the blocks of a superblock share, stored at `ready`
 //   scale, offset                 f32 of 4 rows: weight = scale * (byte - bias) + offset, for part `part` of the block
 // and `bytes` / `subs`: size of a storage block and how many blocks of 32 columns it holds; `parts`: scales per block, one for 32
-// columns or two for 16 each; `unpacks`: from how many tokens on an unpacked panel serves better (measured). Layouts: pack.ts.
+// columns or two for 16 each; `unpacks`: from how many tokens on an unpacked panel serves better in strict and rel16
+// (measured). Layouts: pack.ts.
 
 import { fifth, halves, nibbles } from './bits';
 
@@ -26,7 +27,9 @@ export class Q8_0 {
   // @ts-ignore: decorator
   @inline hasOffset(): bool { return false; }
   // @ts-ignore: decorator
-  @inline unpacks(): usize { return BUILD == 2 ? 96 : 32; }
+  @inline isUnpacked(): bool { return false; }
+  // @ts-ignore: decorator
+  @inline unpacks(): usize { return 32; }
   // @ts-ignore: decorator
   @inline shares(): bool { return false; }
   // @ts-ignore: decorator
@@ -63,7 +66,9 @@ export class Q4_0 {
   // @ts-ignore: decorator
   @inline hasOffset(): bool { return false; }
   // @ts-ignore: decorator
-  @inline unpacks(): usize { return BUILD == 2 ? 96 : 16; }
+  @inline isUnpacked(): bool { return false; }
+  // @ts-ignore: decorator
+  @inline unpacks(): usize { return 16; }
   // @ts-ignore: decorator
   @inline shares(): bool { return true; }
   // @ts-ignore: decorator
@@ -100,7 +105,9 @@ export class Q4_1 {
   // @ts-ignore: decorator
   @inline hasOffset(): bool { return true; }
   // @ts-ignore: decorator
-  @inline unpacks(): usize { return BUILD == 2 ? 32 : 8; }
+  @inline isUnpacked(): bool { return false; }
+  // @ts-ignore: decorator
+  @inline unpacks(): usize { return 8; }
   // @ts-ignore: decorator
   @inline shares(): bool { return true; }
   // @ts-ignore: decorator
@@ -137,7 +144,9 @@ export class Q5_0 {
   // @ts-ignore: decorator
   @inline hasOffset(): bool { return false; }
   // @ts-ignore: decorator
-  @inline unpacks(): usize { return BUILD == 2 ? 32 : 8; }
+  @inline isUnpacked(): bool { return false; }
+  // @ts-ignore: decorator
+  @inline unpacks(): usize { return 8; }
   // @ts-ignore: decorator
   @inline shares(): bool { return true; }
   // @ts-ignore: decorator
@@ -174,7 +183,9 @@ export class Q5_1 {
   // @ts-ignore: decorator
   @inline hasOffset(): bool { return true; }
   // @ts-ignore: decorator
-  @inline unpacks(): usize { return BUILD == 2 ? 16 : 8; }
+  @inline isUnpacked(): bool { return false; }
+  // @ts-ignore: decorator
+  @inline unpacks(): usize { return 8; }
   // @ts-ignore: decorator
   @inline shares(): bool { return true; }
   // @ts-ignore: decorator

@@ -8,6 +8,8 @@ export class U32 {
   // @ts-ignore: decorator
   @inline moreBits(): u8 { return 0; }
   // @ts-ignore: decorator
+  @inline isUnpacked(): bool { return true; }
+  // @ts-ignore: decorator
   @inline parts(): usize { return 1; }
   // @ts-ignore: decorator
   @inline bytes(): usize { return 320; }
@@ -31,6 +33,8 @@ export class U32 {
 export class U16 {
   // @ts-ignore: decorator
   @inline moreBits(): u8 { return 0; }
+  // @ts-ignore: decorator
+  @inline isUnpacked(): bool { return true; }
   // @ts-ignore: decorator
   @inline parts(): usize { return 2; }
   // @ts-ignore: decorator

@@ -1,4 +1,4 @@
-// One block of a tile: 32 columns of 8 rows of weights x 1 to 4 rows of activations (a pack of activation.ts).
+// One block of a tile: 32 columns of 8 rows of weights x 1 to 6 rows of activations (a pack of activation.ts).
 // y = W x for weights of unsigned bytes with a scale (and perhaps an offset) per part of a block of 32 columns (one part of 32 or two of 16).
 // Per part, blocks and parts ascending:
 //   acc = f32(sum(byte * q) - bias * sum(q)) * (weight scale * activation scale) + acc,   then   acc = offset * (scale * sum(q)) + acc
@@ -44,6 +44,10 @@ export const HALF_SCALE: i32 = 0x77800000;
     let b2 = a2;
     let a3 = start<F, R, T>(s, 3, part, parts);
     let b3 = a3;
+    let a4 = start<F, R, T>(s, 4, part, parts);
+    let b4 = a4;
+    let a5 = start<F, R, T>(s, 5, part, parts);
+    let b5 = a5;
     for (let g: usize = 0; g < groups; g++) {
       let raw0 = changetype<W>(0).raw(p, sub, high, g, 0);
       let raw1 = changetype<W>(0).raw(p, sub, high, g, 16);
@@ -75,6 +79,18 @@ export const HALF_SCALE: i32 = 0x77800000;
         odd = changetype<R>(0).odd(at + 3 * step);
         a3 = changetype<R>(0).mac(a3, low0, high0, even, odd, ones);
         b3 = changetype<R>(0).mac(b3, low1, high1, even, odd, ones);
+      }
+      if (rows > 4) {
+        even = changetype<R>(0).even(at + 4 * step);
+        odd = changetype<R>(0).odd(at + 4 * step);
+        a4 = changetype<R>(0).mac(a4, low0, high0, even, odd, ones);
+        b4 = changetype<R>(0).mac(b4, low1, high1, even, odd, ones);
+      }
+      if (rows > 5) {
+        even = changetype<R>(0).even(at + 5 * step);
+        odd = changetype<R>(0).odd(at + 5 * step);
+        a5 = changetype<R>(0).mac(a5, low0, high0, even, odd, ones);
+        b5 = changetype<R>(0).mac(b5, low1, high1, even, odd, ones);
       }
       if (both) {
         if (!shares) {
@@ -110,6 +126,18 @@ export const HALF_SCALE: i32 = 0x77800000;
           a3 = changetype<R>(0).mac(a3, low0, high0, even, odd, ones);
           b3 = changetype<R>(0).mac(b3, low1, high1, even, odd, ones);
         }
+        if (rows > 4) {
+          even = changetype<R>(0).even(at + 4 * step);
+          odd = changetype<R>(0).odd(at + 4 * step);
+          a4 = changetype<R>(0).mac(a4, low0, high0, even, odd, ones);
+          b4 = changetype<R>(0).mac(b4, low1, high1, even, odd, ones);
+        }
+        if (rows > 5) {
+          even = changetype<R>(0).even(at + 5 * step);
+          odd = changetype<R>(0).odd(at + 5 * step);
+          a5 = changetype<R>(0).mac(a5, low0, high0, even, odd, ones);
+          b5 = changetype<R>(0).mac(b5, low1, high1, even, odd, ones);
+        }
       }
       x += rows * step;
     }
@@ -121,6 +149,8 @@ export const HALF_SCALE: i32 = 0x77800000;
     if (rows > 1) finish<F, R, T>(acc + 32, s, 1, part, parts, a1, b1, scale0, scale1, offset0, offset1, ones);
     if (rows > 2) finish<F, R, T>(acc + 64, s, 2, part, parts, a2, b2, scale0, scale1, offset0, offset1, ones);
     if (rows > 3) finish<F, R, T>(acc + 96, s, 3, part, parts, a3, b3, scale0, scale1, offset0, offset1, ones);
+    if (rows > 4) finish<F, R, T>(acc + 128, s, 4, part, parts, a4, b4, scale0, scale1, offset0, offset1, ones);
+    if (rows > 5) finish<F, R, T>(acc + 160, s, 5, part, parts, a5, b5, scale0, scale1, offset0, offset1, ones);
   }
 }
 

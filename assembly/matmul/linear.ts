@@ -1,15 +1,15 @@
-// The matrix products of a batch: panels of 8 rows times all its rows of activations. From some rows on (`unpacks`
-// of format/), a panel is unpacked once into the thread's scratch; the sums are the same, so the bits are. Rows that lie as files
-// store them are always unpacked.
+// The matrix products of a batch: panels of 8 rows times all its rows of activations. From some rows on (FEW_ROWS of activation.ts;
+// `unpacks` of format/ in the builds that stay with packs of four), a panel is unpacked once into the thread's scratch; the sums are the
+// same, so the bits are. Rows that lie as files store them are always unpacked.
 //   4 input: f32 rows or quants   5 stride of f32 rows   6 records of activation.ts   7 weights   8 cols   9 out   10 out stride
 //   11 rows: Items.TOKENS or Items.OUTPUTS   12 bytes per panel   13 table of the type, see unpack/panel.ts
 
 import { Items, outputCount, tokenCount, word } from '../record';
-import { Four, NUMBERS_SHIFT, One, quantShift, Three, Two } from '../activation';
-import { tile } from './integer';
+import { FEW_ROWS, Five, Four, NUMBERS_SHIFT, One, quantShift, Six, Three, Two } from '../activation';
+import { HALF_BITS, HALF_SCALE, tile } from './integer';
 import { longTile } from './long';
 import { float1, float4, floatTwin } from './float';
-import { halfBits, halfScale } from '../half';
+import { kept } from '../simd';
 import { unpackPanel } from '../unpack/panel';
 
 /** A thread's scratch: f32 d and dmin of a superblock (format/k.ts), sums of a tile, an unpacked panel. */
@@ -60,7 +60,7 @@ export function linearPanels<F, R, U>(record: usize, batch: usize, from: u32, to
   const rows = rowCount(record, batch);
   const blocks = <usize>word(record, 8) >> 5;
   const panelBytes = <usize>word(record, 12);
-  const unpacks = rows >= changetype<F>(0).unpacks();
+  const unpacks = BUILD == 2 ? rows > FEW_ROWS : rows >= changetype<F>(0).unpacks();
   for (let panel = <usize>from; panel < <usize>to; panel++) {
     const w = <usize>word(record, 7) + panel * panelBytes;
     if (unpacks) {
@@ -86,6 +86,11 @@ export function linearStored<F, R, U>(record: usize, batch: usize, from: u32, to
 
 /** One panel times all rows. W: class of its words. */
 export function multiply<W, F, R>(record: usize, w: usize, rows: usize, panel: usize, scratch: usize): void {
+  if (BUILD == 2 && changetype<W>(0).isUnpacked() && rows > FEW_ROWS) multiplySixes<W, F, R>(record, w, rows, panel, scratch);
+  else multiplyFours<W, F, R>(record, w, rows, panel, scratch);
+}
+
+function multiplyFours<W, F, R>(record: usize, w: usize, rows: usize, panel: usize, scratch: usize): void {
   const blocks = <usize>word(record, 8) >> 5;
   const outStride = <usize>word(record, 10);
   const quants = blocks << quantShift(changetype<R>(0).step());
@@ -108,6 +113,34 @@ export function multiply<W, F, R>(record: usize, w: usize, rows: usize, panel: u
   if (rest == 1) add<W, F, R, One>(w, x, s, blocks, scratch, acc);
   else if (rest == 2) add<W, F, R, Two>(w, x, s, blocks, scratch, acc);
   else add<W, F, R, Three>(w, x, s, blocks, scratch, acc);
+  copyOut(acc, rest, y, outStride);
+}
+
+function multiplySixes<W, F, R>(record: usize, w: usize, rows: usize, panel: usize, scratch: usize): void {
+  const blocks = <usize>word(record, 8) >> 5;
+  const outStride = <usize>word(record, 10);
+  const quants = blocks << quantShift(changetype<R>(0).step());
+  const numbers = blocks << NUMBERS_SHIFT;
+  let x = <usize>word(record, 4);
+  let s = <usize>word(record, 6);
+  let y = <usize>word(record, 9) + (panel << 5);
+  const acc = scratch + SUMS;
+  const rest = rows % 6;
+  for (let row = rest; row < rows; row += 6) {
+    clear(acc, 6);
+    tile<W, F, R, Six>(w, x, s, blocks, scratch, acc);
+    copyOut(acc, 6, y, outStride);
+    x += quants * 6;
+    s += numbers * 6;
+    y += outStride * 6;
+  }
+  if (rest == 0) return;
+  clear(acc, rest);
+  if (rest == 1) tile<W, F, R, One>(w, x, s, blocks, scratch, acc);
+  else if (rest == 2) tile<W, F, R, Two>(w, x, s, blocks, scratch, acc);
+  else if (rest == 3) tile<W, F, R, Three>(w, x, s, blocks, scratch, acc);
+  else if (rest == 4) tile<W, F, R, Four>(w, x, s, blocks, scratch, acc);
+  else tile<W, F, R, Five>(w, x, s, blocks, scratch, acc);
   copyOut(acc, rest, y, outStride);
 }
 
@@ -141,39 +174,48 @@ export function multiply<W, F, R>(record: usize, w: usize, rows: usize, panel: u
 function unpack<F, U>(w: usize, blocks: usize, scratch: usize): void {
   const subs = changetype<F>(0).subs();
   const parts = changetype<F>(0).parts();
-  let bits = halfBits();
-  let by = halfScale();
-  let m = i8x16.splat(15);
-  let more = i8x16.splat(changetype<F>(0).moreBits());
+  let bits = i32x4.splat(kept(HALF_BITS, blocks));
+  let by = i32x4.splat(kept(HALF_SCALE, blocks));
+  let m = i8x16.splat(<i8>kept(15, blocks));
+  let more = i8x16.splat(<i8>kept(changetype<F>(0).moreBits(), blocks));
   let p = w;
   let out = scratch + PANEL;
   for (let b: usize = 0; b < blocks; b += subs) {
     changetype<F>(0).prepare(p, scratch, bits, by);
     for (let sub: usize = 0; sub < subs; sub++) {
-      for (let g: usize = 0; g < 4; g++) {
-        let raw0 = changetype<F>(0).raw(p, sub, 0, g, 0);
-        let raw1 = changetype<F>(0).raw(p, sub, 0, g, 16);
-        v128.store(out + (g << 5), changetype<F>(0).word(raw0, p, sub, 0, g, 0, m, more));
-        v128.store(out + (g << 5), changetype<F>(0).word(raw1, p, sub, 0, g, 16, m, more), 16);
-        if (!changetype<F>(0).shares()) {
-          raw0 = changetype<F>(0).raw(p, sub, 4, g, 0);
-          raw1 = changetype<F>(0).raw(p, sub, 4, g, 16);
-        }
-        v128.store(out + (g << 5), changetype<F>(0).word(raw0, p, sub, 4, g, 0, m, more), 128);
-        v128.store(out + (g << 5), changetype<F>(0).word(raw1, p, sub, 4, g, 16, m, more), 144);
-      }
+      unpackGroup<F>(p, sub, 0, out, m, more);
+      unpackGroup<F>(p, sub, 1, out, m, more);
+      unpackGroup<F>(p, sub, 2, out, m, more);
+      unpackGroup<F>(p, sub, 3, out, m, more);
       for (let part: usize = 0; part < parts; part++) {
         const scales = out + 256 + (part << 5);
         v128.store(scales, changetype<F>(0).scale(p, sub, part, 0, scratch, bits, by));
         v128.store(scales, changetype<F>(0).scale(p, sub, part, 16, scratch, bits, by), 16);
-        const offsets = scales + (parts << 5);
-        v128.store(offsets, changetype<F>(0).offset(p, sub, part, 0, scratch, bits, by));
-        v128.store(offsets, changetype<F>(0).offset(p, sub, part, 16, scratch, bits, by), 16);
+        if (changetype<F>(0).hasOffset()) {
+          const offsets = scales + (parts << 5);
+          v128.store(offsets, changetype<F>(0).offset(p, sub, part, 0, scratch, bits, by));
+          v128.store(offsets, changetype<F>(0).offset(p, sub, part, 16, scratch, bits, by), 16);
+        }
       }
       out += changetype<U>(0).bytes();
     }
     p += changetype<F>(0).bytes();
   }
+}
+
+/** Columns 4g .. 4g + 3 and those 16 further. */
+// @ts-ignore: decorator
+@inline function unpackGroup<F>(p: usize, sub: usize, g: usize, out: usize, m: v128, more: v128): void {
+  let raw0 = changetype<F>(0).raw(p, sub, 0, g, 0);
+  let raw1 = changetype<F>(0).raw(p, sub, 0, g, 16);
+  v128.store(out + (g << 5), changetype<F>(0).word(raw0, p, sub, 0, g, 0, m, more));
+  v128.store(out + (g << 5) + 16, changetype<F>(0).word(raw1, p, sub, 0, g, 16, m, more));
+  if (!changetype<F>(0).shares()) {
+    raw0 = changetype<F>(0).raw(p, sub, 4, g, 0);
+    raw1 = changetype<F>(0).raw(p, sub, 4, g, 16);
+  }
+  v128.store(out + (g << 5) + 128, changetype<F>(0).word(raw0, p, sub, 4, g, 0, m, more));
+  v128.store(out + (g << 5) + 144, changetype<F>(0).word(raw1, p, sub, 4, g, 16, m, more));
 }
 
 export function rowCount(record: usize, batch: usize): usize {

@@ -224,7 +224,8 @@ for (const kernels of builtKernels()) {
     ];
     for (const [name, options] of configurations) {
       const executor = await loadProducts({ kernels, ...options });
-      for (const count of [...Array.from({ length: 17 }, (_, i) => i + 1), 33, mostTokens]) {
+      // Packs of four and of six (assembly/activation.ts) with every rest.
+      for (const count of [...upTo(1, 17), ...upTo(31, 37), mostTokens]) {
         // Every token at every place of the tiles.
         const tokens = Array.from({ length: count }, (_, i) => (i + count) % mostTokens);
         const found = await multiply(executor, tokens);
@@ -253,6 +254,10 @@ void t.test('rel16 and vnni give equal bits', { skip: lacking ?? false }, async 
 
 function loadProducts(options: Partial<WasmOptions>): Promise<Executor> {
   return createWasmBackend({ threads: 2, kernels: 'auto', ...options }).load(products, () => undefined);
+}
+
+function upTo(first: number, last: number): number[] {
+  return Array.from({ length: last - first + 1 }, (_, i) => first + i);
 }
 
 /** One matrix of each type times the same rows, side by side. */

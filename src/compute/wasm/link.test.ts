@@ -27,7 +27,7 @@ void t.test('operations on rows are joined, products of one input stand beside e
   const { barrier, joined, beside } = links;
   const layer = [
     ofRows(opcodes.rmsNorm, 4),
-    ofRows(opcodes.quantize, 2),
+    ofRows(opcodes.quantize, 6),
     product(1000),
     product(1000),
     product(2000),
@@ -40,8 +40,8 @@ void t.test('operations on rows are joined, products of one input stand beside e
   t.same(linksOf(layer), [joined, barrier, beside, barrier, barrier, joined, barrier, barrier, barrier, barrier]);
   t.same(
     linkRecords(layer).map(({ chunk }) => chunk),
-    [2, 2, 2, 2, 2, 4, 4, 1, 4, 2],
-    'a stage takes the smallest chunk of its records',
+    [6, 6, 2, 2, 2, 4, 4, 1, 4, 2],
+    'a stage takes the smallest chunk of its records, or whole packs',
   );
 });
 

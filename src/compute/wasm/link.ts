@@ -28,12 +28,14 @@ export function linkRecords(records: readonly ProgramRecord[]): ProgramRecord[] 
     if (next !== undefined && isBeside(record, next)) return { ...record, link: links.beside };
     return record;
   });
-  // A chunk goes through a whole stage: it is as large as the smallest of its records wants.
+  // A chunk goes through a whole stage: it is as large as the smallest of its records wants, but holds whole packs of quants. Rows of a
+  // pack share cache lines, so two threads that wrote into one pack would take them from each other all the time.
   let first = 0;
   for (const [index, { link }] of linked.entries()) {
     if (link === links.joined) continue;
     const stage = linked.slice(first, index + 1);
-    const chunk = Math.min(...stage.map((record) => record.chunk));
+    const packs = stage.filter(({ opcode }) => opcode === opcodes.quantize);
+    const chunk = Math.min(...(packs.length > 0 ? packs : stage).map((record) => record.chunk));
     stage.forEach((record, i) => (linked[first + i] = { ...record, chunk }));
     first = index + 1;
   }

@@ -5,7 +5,7 @@ import { invariant } from '../../core/errors.ts';
 import type { BackendPlan, BufferId, Op, WeightId } from '../backend.ts';
 import type { KernelBuild } from './builds.ts';
 import { cacheTypes } from './cache.ts';
-import { matrixFormat, panelBytes, panelCount, quantForm } from './formats.ts';
+import { matrixFormat, packRows, panelBytes, panelCount, quantForm } from './formats.ts';
 import { linkRecords } from './link.ts';
 import { placeOf, type Layout } from './layout.ts';
 import { items, opcodes, real, type ProgramRecord } from './records.ts';
@@ -279,7 +279,7 @@ class Encoder {
       const done = this.#quantized.get(op.x) ?? new Set();
       if (!done.has(`${this.#arena}:${form}`)) {
         const operands = [input, this.#stride(op.x), weight.cols, quants, records, form === 'i16' ? 2 : 1];
-        this.#emit(opcodes.quantize, { kind: rows, chunk: 4 }, operands);
+        this.#emit(opcodes.quantize, { kind: rows, chunk: packRows(this.#build) }, operands);
         this.#quantized.set(op.x, done.add(`${this.#arena}:${form}`));
       }
       input = quants;

@@ -17,9 +17,13 @@ export interface ScratchPlan {
 /** Bytes of the numbers beside a block of 32 quants (assembly/activation.ts). */
 const quantRecordBytes = 16;
 
-/** Bytes from row to row: columns rounded up to 8 values. */
+/**
+ * Bytes from row to row: columns rounded up to 8 values. Long rows lie a cache line apart from a power of two: products write the same
+ * columns of all rows one after the other, and at a distance of whole pages these would share a few sets of the cache.
+ */
 export function strideOf(cols: number): number {
-  return Math.ceil(cols / 8) * 32;
+  const bytes = Math.ceil(cols / 8) * 32;
+  return bytes % 1024 === 0 ? bytes + 64 : bytes;
 }
 
 interface Life {
