@@ -1,5 +1,6 @@
 // What choosing a token costs on the engine's thread, by CPU time: a row of logits of a real vocabulary's size, with the shape that trained
-// models give it (a few likely tokens above a broad bulk), and a flat one as the worst case.
+// models give it (a few likely tokens above a broad bulk), and as the worst cases a flat one, of which top_p keeps nearly everything, and one
+// whose logits are within a hundred steps of f32, with thousands of equals.
 
 import type { SamplingParams } from '../src/core/sampling.ts';
 import { createSampler, type SourceOptions } from '../src/sampling/sampler.ts';
@@ -23,6 +24,10 @@ const cases: Readonly<Record<string, Pick<SourceOptions, 'sampling' | 'logprobs'
   'temperature 0.7': { sampling: { ...open, temperature: 0.7 } },
   'top_k 40': { sampling: { ...open, topK: 40 } },
   'top_p 0.95': { sampling: { ...open, topP: 0.95 } },
+  'top_p 0.5': { sampling: { ...open, topP: 0.5 } },
+  'top_k 50000': { sampling: { ...open, topK: 50_000 } },
+  'top_k 50000, top_p 0.9': { sampling: { ...open, topK: 50_000, topP: 0.9 } },
+  'min_p 0.001': { sampling: { ...open, minP: 0.001 } },
   'min_p 0.05': { sampling: { ...open, minP: 0.05 } },
   'top_k 20, top_p 0.95, temperature 0.6': { sampling: { ...open, topK: 20, topP: 0.95, temperature: 0.6 } },
   'all penalties': {
@@ -50,7 +55,11 @@ export async function benchSampling(args: readonly string[]): Promise<void> {
   const rounds = options.amount('rounds', 20);
   const { word } = seededRandom(1);
   const next = (): number => word() / 2 ** 32;
-  const shapes = { typical: likeModels(size, next), flat: Float32Array.from({ length: size }, () => next()) };
+  const shapes = {
+    typical: likeModels(size, next),
+    flat: Float32Array.from({ length: size }, () => next()),
+    equals: Float32Array.from({ length: size }, () => 1 + next() * 1e-5),
+  };
   // Words come back in texts: a tenth of the vocabulary would be rich.
   const text = Int32Array.from({ length }, () => Math.floor(next() ** 3 * 5000));
   const sampler = createSampler(size);

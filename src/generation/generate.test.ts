@@ -465,6 +465,27 @@ void t.test('an abort cancels the run at each stage', async (t) => {
   t.ok(waiting.cancelled > 0);
 });
 
+void t.test(
+  'DRY: its breakers are looked up first, and who leaves meanwhile asks the engine for nothing',
+  async (t) => {
+    const dry = { multiplier: 1, base: 2, allowedLength: 2, sequenceBreakers: ['\n', ':'] };
+    const engine = new FakeEngine().finishes('length');
+    await all(start(engine, { sampling: { seed: 1, dry } }));
+    t.same(engine.submitted[0].sampling.dry?.breakers, Int32Array.from(Buffer.from('\n:')));
+    const without = new FakeEngine().finishes('length');
+    await all(start(without, { sampling: { seed: 1, dry: { ...dry, multiplier: 0 } } }));
+    t.equal(without.submitted[0].sampling.dry, undefined);
+
+    const reason = new ApiError('unavailable', 'The server is shutting down.');
+    const left = new FakeEngine();
+    const leaving = new AbortController();
+    const pending = all(start(left, { sampling: { seed: 1, dry } }, leaving.signal));
+    leaving.abort(reason);
+    await t.rejects(pending, { message: reason.message });
+    t.equal(left.submitted.length, 0);
+  },
+);
+
 void t.test('a reader that leaves cancels the run', async (t) => {
   for (const last of ['started', 'delta'] as const) {
     const engine = new FakeEngine().says('Hel', 'lo');

@@ -15,22 +15,24 @@ import type { ModelParts, Models } from './models.ts';
 import { predictionIds } from './prediction.ts';
 import { placeOf, promptText, writePrompt } from './prompt.ts';
 import { ranked } from './ranking.ts';
-import { resolveSampling } from './sampling.ts';
+import { breakersOf, resolveSampling } from './sampling.ts';
 import { fitPrompt, type Fitted } from './truncate.ts';
 
 export function createGenerate(models: Models): Generate {
   const known = new WeakMap<Tokenizer, Breakers>();
-  const breakersOf = (tokenizer: Tokenizer): Breakers => {
+  const find: FindBreakers = (tokenizer, texts) => {
     const breakers = known.get(tokenizer) ?? new Breakers(tokenizer);
     known.set(tokenizer, breakers);
-    return breakers;
+    return breakers.find(texts);
   };
-  return (request, signal) => generate(models, breakersOf, request, signal);
+  return (request, signal) => generate(models, find, request, signal);
 }
+
+type FindBreakers = (tokenizer: Tokenizer, texts: readonly string[]) => Promise<Int32Array>;
 
 async function* generate(
   models: Models,
-  breakersOf: (tokenizer: Tokenizer) => Breakers,
+  findBreakers: FindBreakers,
   request: GenerationRequest,
   signal: AbortSignal,
 ): AsyncGenerator<GenerationEvent, void, void> {
@@ -39,6 +41,9 @@ async function* generate(
   refuseUnsupported(request);
   const fitted = fit(request, parts);
   const prediction = predictionIds(request, parts);
+  const held = breakersOf(request.sampling);
+  // Only DRY waits: others are with the engine at once.
+  const breakers = held === undefined ? undefined : await findBreakers(parts.tokenizer, held);
   const { choices, bestOf = choices } = request;
   // Ends with the caller's signal, and also when we need no more: stop strings were found, or nobody reads.
   const stop = new AbortController();
@@ -46,7 +51,7 @@ async function* generate(
   signal.throwIfAborted();
   signal.addEventListener('abort', abort);
   try {
-    const options = submission(request, fitted, parts, breakersOf(parts.tokenizer));
+    const options = submission(request, fitted, parts, breakers);
     const run = await submit({ ...options, prediction }, request, parts, stop.signal);
     const { ids, prompt, dropped } = fitted;
     yield {
@@ -86,7 +91,12 @@ function fit(request: GenerationRequest, parts: ModelParts): Fitted {
   return { ids: writePrompt(request, parts), prompt: request.prompt, dropped: 0 };
 }
 
-function submission(request: GenerationRequest, { ids }: Fitted, parts: ModelParts, breakers: Breakers): SubmitOptions {
+function submission(
+  request: GenerationRequest,
+  { ids }: Fitted,
+  parts: ModelParts,
+  breakers: Int32Array | undefined,
+): SubmitOptions {
   const { choices, bestOf = choices, logprobs, echo = false } = request;
   const room = parts.contextLength - ids.length;
   return {

@@ -284,12 +284,12 @@ void t.test('best_of: a failure of one is told, and nothing else', async (t) => 
 
 void t.test('breakers: every token that holds one, else the last token of its encoding', async (t) => {
   const breakers = new Breakers(tokenizer);
-  t.same([...breakers.find(['\n', ':', '"', '*'])].slice(-3), [7, 10, 11]);
-  t.same([...breakers.find(['a'])], [0, 2]);
-  t.same([...breakers.find(['b', 'a'])], [0, 1, 2]);
-  t.same([...breakers.find(['D'])], [4, 6], 'not at the border of two tokens');
-  t.same([...breakers.find(['aa'])], [0], 'held by none');
-  t.same([...breakers.find([])], []);
+  t.same([...(await breakers.find(['\n', ':', '"', '*']))].slice(-3), [7, 10, 11]);
+  t.same([...(await breakers.find(['a']))], [0, 2]);
+  t.same([...(await breakers.find(['b', 'a']))], [0, 1, 2]);
+  t.same([...(await breakers.find(['D']))], [4, 6], 'not at the border of two tokens');
+  t.same([...(await breakers.find(['aa']))], [0], 'held by none');
+  t.same([...(await breakers.find([]))], []);
 });
 
 void t.test('defaults of the model’s file', async (t) => {

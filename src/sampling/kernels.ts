@@ -2,165 +2,175 @@
 // and TypeScript's business.
 
 import { readFileSync } from 'node:fs';
+import { nextUp } from './selection.ts';
 
 /** As in the kernels. */
 export const groupSize = 64;
+/** Values of a row to ask about: between two neighbours there are 300 of 150,000. */
+const sampleSize = 512;
 const pageBytes = 65536;
+
+/** Pointers are numbers, as are the rest. */
+type Kernel = (...operands: readonly number[]) => number;
 
 interface Kernels {
   readonly memory: { readonly buffer: ArrayBuffer; grow(pages: number): number };
-  scan(x: number, groups: number, maxima: number): number;
-  weigh(
-    x: number,
-    maxima: number,
-    groups: number,
-    largest: number,
-    inverse: number,
-    weights: number,
-    sums: number,
-  ): number;
-  massFrom(x: number, maxima: number, groups: number, bound: number, weights: number): number;
-  collect(x: number, maxima: number, groups: number, bound: number, ids: number, values: number): number;
+  readonly scan: Kernel;
+  readonly weigh: Kernel;
+  readonly massFrom: Kernel;
+  readonly keep: Kernel;
+  readonly collect: Kernel;
+  readonly nth: Kernel;
 }
 
-export interface Softmax {
-  /** e^((logit - largest) / temperature) of each, 0 below 2^-53; not normalised, the best has 1. */
-  readonly weights: Float32Array;
-  /** Of each group of 64. */
-  readonly sums: Float64Array;
-  readonly total: number;
+/** Where a beginning of the order ends: all higher logits belong to it, and of the equal ones those up to this id. */
+export interface End {
+  /** f32 */
+  readonly value: number;
+  readonly id: number;
+}
+
+/** Some logits by ascending id. */
+export interface Collected {
+  readonly ids: Int32Array;
+  readonly values: Float32Array;
 }
 
 /**
- * Room for one vocabulary's worth of logits: `row`, and `candidates`, which `collect` fills with those of them that matter. All views
- * are valid until the next call on the same one. Results depend on the logits alone, bit for bit, on every machine.
+ * One vocabulary's worth of logits: `load` and `scan` first. All views are valid until the next call. Results depend on the logits alone,
+ * bit for bit, on every machine.
  */
-export class LogitSpace {
-  readonly row: Logits;
-  readonly candidates: Logits;
-  /** Of the candidates, ascending. */
-  readonly ids: Int32Array;
+export class LogitRow {
+  /** [length] */
+  values: Float32Array;
+  /** Of each group of 64, once scanned. */
+  maxima: Float32Array;
+  /** Once scanned; NaN where any of them is. */
+  largest = -Infinity;
+  /** Once weighed: of each group, ... */
+  sums: Float64Array;
+  /** ... and of each logit where that is not 0: e^((logit - largest) / temperature), 0 below 2^-53; not normalised, the best has 1. */
+  readonly weights: Float32Array;
   readonly #kernels = instantiate();
-  readonly #placeOfIds: number;
+  readonly #values: Float32Array;
+  readonly #maxima: Float32Array;
+  readonly #sums: Float64Array;
+  readonly #ids: Int32Array;
+  readonly #collected: Float32Array;
+  readonly #sample: Float32Array;
+  readonly #sampleWeights: Float32Array;
+  readonly #sampleMaxima: Float32Array;
+  readonly #sampleSums: Float64Array;
+  #inverse = 1;
 
   constructor(vocabularySize: number) {
     const groups = Math.ceil(vocabularySize / groupSize);
-    const ofLogits = bytesOfLogits(groups);
+    const room = groups * groupSize;
+    const sampleGroups = sampleSize / groupSize;
     const { memory } = this.#kernels;
-    memory.grow(Math.ceil((2 * ofLogits + 4 * groupSize * groups) / pageBytes));
-    this.row = new Logits(this.#kernels, 0, groups);
-    this.candidates = new Logits(this.#kernels, ofLogits, groups);
-    this.#placeOfIds = 2 * ofLogits;
-    this.ids = new Int32Array(memory.buffer, this.#placeOfIds, groupSize * groups);
-  }
-
-  /** The tokens of the scanned row whose logits reach `bound` become the candidates, scanned themselves. */
-  collect(bound: number): void {
-    const { place, maxima, groups } = this.row;
-    const { place: values } = this.candidates;
-    const length = this.#kernels.collect(place, maxima.byteOffset, groups, bound, this.#placeOfIds, values);
-    this.candidates.resize(length);
-    this.candidates.scan();
-  }
-
-  /** Only the candidates of the order's beginning (higher value first, lower index first among equals) that ends here stay. */
-  narrow({ value, index }: { readonly value: number; readonly index: number }): void {
-    const { values } = this.candidates;
-    let count = 0;
-    for (let i = 0; i < values.length; i++) {
-      if (values[i] < value || (values[i] === value && i > index)) continue;
-      this.ids[count] = this.ids[i];
-      values[count++] = values[i];
-    }
-    this.candidates.resize(count);
-    this.candidates.scan();
-  }
-}
-
-/** Logits, padded with -Infinity to whole groups. */
-export class Logits {
-  readonly place: number;
-  /** [length] */
-  values: Float32Array;
-  /** Of each group, once scanned. */
-  maxima: Float32Array;
-  /** NaN where any of them is. */
-  largest = -Infinity;
-  readonly #kernels: Kernels;
-  readonly #values: Float32Array;
-  readonly #weights: Float32Array;
-  readonly #sums: Float64Array;
-  readonly #maxima: Float32Array;
-
-  constructor(kernels: Kernels, place: number, groups: number) {
-    const { buffer } = kernels.memory;
-    const room = groupSize * groups;
-    this.place = place;
-    this.#kernels = kernels;
-    this.#values = new Float32Array(buffer, place, room);
-    this.#weights = new Float32Array(buffer, place + 4 * room, room);
-    this.#sums = new Float64Array(buffer, place + 8 * room, groups);
-    this.#maxima = new Float32Array(buffer, place + 8 * room + 8 * groups, groups);
+    memory.grow(Math.ceil((16 * room + 8 * sampleSize + 12 * (groups + sampleGroups)) / pageBytes));
+    let place = 0;
+    const floats = (length: number): Float32Array =>
+      new Float32Array(memory.buffer, (place += 4 * length) - 4 * length, length);
+    const doubles = (length: number): Float64Array =>
+      new Float64Array(memory.buffer, (place += 8 * length) - 8 * length, length);
+    // What lies in whole groups comes first: vectors like multiples of 16 bytes.
+    this.#values = floats(room);
+    this.weights = floats(room);
+    this.#collected = floats(room);
+    this.#ids = new Int32Array(memory.buffer, floats(room).byteOffset, room);
+    this.#sample = floats(sampleSize);
+    this.#sampleWeights = floats(sampleSize);
+    this.#sums = doubles(groups);
+    this.#sampleSums = doubles(sampleGroups);
+    this.#maxima = floats(groups);
+    this.#sampleMaxima = floats(sampleGroups).fill(Infinity);
     this.values = this.#values.subarray(0, 0);
     this.maxima = this.#maxima.subarray(0, 0);
-  }
-
-  get groups(): number {
-    return this.maxima.length;
+    this.sums = this.#sums.subarray(0, 0);
   }
 
   load(logits: Float32Array): void {
-    this.#values.set(logits);
-    this.resize(logits.length);
-  }
-
-  /** The first `length` values stay. */
-  resize(length: number): void {
+    const { length } = logits;
     const groups = Math.ceil(length / groupSize);
+    this.#values.set(logits);
     this.#values.fill(-Infinity, length, groups * groupSize);
     this.values = this.#values.subarray(0, length);
     this.maxima = this.#maxima.subarray(0, groups);
+    this.sums = this.#sums.subarray(0, groups);
   }
 
-  /** After each change of the values: the largest of each group, and of all. */
+  /** After each change of the values. */
   scan(): void {
-    this.largest = this.#kernels.scan(this.place, this.groups, this.#maxima.byteOffset);
+    this.largest = this.#kernels.scan(this.#values.byteOffset, this.maxima.length, this.#maxima.byteOffset);
   }
 
-  /** Once scanned. `largest`: of all that compete. */
-  weigh(largest: number, temperature: number): Softmax {
-    const { groups } = this;
-    // Beyond it a difference of one bit would already overflow.
-    const inverse = Math.min(1 / temperature, 1e30);
-    const [weights, sums] = [this.#weights, this.#sums];
-    const total = this.#kernels.weigh(
-      this.place,
-      this.#maxima.byteOffset,
-      groups,
-      largest,
-      inverse,
-      weights.byteOffset,
-      sums.byteOffset,
-    );
-    return { weights: weights.subarray(0, this.values.length), sums: sums.subarray(0, groups), total };
-  }
-
-  /** Once weighed: the weight of all values that reach `bound`. */
-  massFrom(bound: number): number {
-    return this.#kernels.massFrom(this.place, this.#maxima.byteOffset, this.groups, bound, this.#weights.byteOffset);
-  }
-
-  /** The first value that equals the largest. */
+  /** The first id that has the largest value. */
   get indexOfLargest(): number {
     const group = this.maxima.indexOf(this.largest);
     return this.values.indexOf(this.largest, group * groupSize);
   }
+
+  /** Groups that do not reach `bound` have the sum 0. Returns the sum of all. */
+  weigh(temperature: number, bound: number): number {
+    this.#inverse = 1 / Math.max(temperature, leastTemperature);
+    return this.#weigh(this.#values, this.#maxima, bound, this.weights, this.sums);
+  }
+
+  /** The weight of all that reach `bound`, which is none below that of `weigh`. */
+  massFrom(bound: number): number {
+    const { maxima, weights } = this;
+    return this.#kernels.massFrom(this.#values.byteOffset, maxima.byteOffset, maxima.length, bound, weights.byteOffset);
+  }
+
+  /** Only what is in this beginning of the order, and not lighter than that (f32), keeps its weight. Returns the sum of all. */
+  keep({ value, id }: End, lightest: number): number {
+    const { maxima, weights, sums } = this;
+    const row = [this.#values.byteOffset, maxima.byteOffset, maxima.length];
+    return this.#kernels.keep(...row, value, nextUp(value), id, lightest, weights.byteOffset, sums.byteOffset);
+  }
+
+  /** What this beginning of the order has below `high`. */
+  collect(end: End, high = Infinity): Collected {
+    return this.collectFew(end, high, this.values.length) as Collected;
+  }
+
+  /** The same; `undefined` where that is more than `most`. */
+  collectFew({ value, id }: End, high: number, most: number): Collected | undefined {
+    const { maxima } = this;
+    const row = [this.#values.byteOffset, maxima.byteOffset, maxima.length];
+    const places = [this.#ids.byteOffset, this.#collected.byteOffset];
+    const count = this.#kernels.collect(...row, value, nextUp(value), id, high, most, ...places);
+    return count < 0 ? undefined : { ids: this.#ids.subarray(0, count), values: this.#collected.subarray(0, count) };
+  }
+
+  /** The id of the n-th (from 1) that has this value, of the last one where there are fewer. */
+  nth(value: number, n: number): number {
+    return this.#kernels.nth(this.#values.byteOffset, this.#maxima.byteOffset, this.maxima.length, value, n);
+  }
+
+  /** Values from all over the row, descending, ... */
+  sample(): Float32Array {
+    const { values } = this;
+    const step = values.length / sampleSize;
+    for (let i = 0; i < sampleSize; i++) this.#sample[i] = values[Math.floor((i + 0.5) * step)];
+    return this.#sample.sort().reverse();
+  }
+
+  /** ... and their weights, once all are weighed. */
+  sampleWeights(): Float32Array {
+    this.#weigh(this.#sample, this.#sampleMaxima, -Infinity, this.#sampleWeights, this.#sampleSums);
+    return this.#sampleWeights;
+  }
+
+  #weigh(values: Float32Array, maxima: Float32Array, bound: number, weights: Float32Array, sums: Float64Array): number {
+    const row = [values.byteOffset, maxima.byteOffset, sums.length];
+    return this.#kernels.weigh(...row, bound, this.largest, this.#inverse, weights.byteOffset, sums.byteOffset);
+  }
 }
 
-function bytesOfLogits(groups: number): number {
-  // Values and weights, sums, maxima; whole multiples of 16 bytes, as vectors like them.
-  return Math.ceil((groups * (8 * groupSize + 12)) / 16) * 16;
-}
+/** Below it a difference of one bit would already overflow. */
+export const leastTemperature = 1e-30;
 
 function instantiate(): Kernels {
   const file = new URL('../../kernels/sampler.wasm', import.meta.url);

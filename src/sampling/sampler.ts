@@ -2,11 +2,11 @@
 // the logits, the parameters, the text so far and one random number: the same wherever and whenever it runs.
 
 import type { SamplingParams } from '../core/sampling.ts';
-import { groupSize, LogitSpace } from './kernels.ts';
+import { groupSize, LogitRow } from './kernels.ts';
 import { TextPenalties } from './penalties.ts';
 import { uniform } from './random.ts';
 import { scoreRow, type RowScores, type TokenScore } from './scores.ts';
-import { truncate, truncates, type Truncation } from './truncation.ts';
+import { weighKept, type Truncation } from './truncation.ts';
 
 export type { TokenScore } from './scores.ts';
 
@@ -47,42 +47,40 @@ export interface Sampler {
 
 /** Its memory is for one row at a time, as are its calls. */
 export function createSampler(vocabularySize: number): Sampler {
-  const space = new LogitSpace(vocabularySize);
+  const row = new LogitRow(vocabularySize);
   return {
-    begin: (options) => new Source(space, options),
+    begin: (options) => new Source(row, options),
     score: (logits, id, top) => {
-      load(space, logits);
-      return scoreOf(scoreRow(space, top), logits[id]);
+      load(row, logits);
+      return scoreOf(scoreRow(row, top), logits[id]);
     },
   };
 }
 
 class Source implements TokenSource {
-  readonly #space: LogitSpace;
+  readonly #row: LogitRow;
   readonly #options: SourceOptions;
   readonly #penalties: TextPenalties;
   #generated = 0;
 
-  constructor(space: LogitSpace, options: SourceOptions) {
-    this.#space = space;
+  constructor(row: LogitRow, options: SourceOptions) {
+    this.#row = row;
     this.#options = options;
     this.#penalties = new TextPenalties(options.sampling, options.prompt);
   }
 
   next(logits: Float32Array): Sampled {
     const { sampling, logprobs, choice } = this.#options;
-    const { row } = this.#space;
-    load(this.#space, logits);
-    const scores = logprobs === undefined ? undefined : scoreRow(this.#space, logprobs);
+    const row = this.#row;
+    load(row, logits);
+    const scores = logprobs === undefined ? undefined : scoreRow(row, logprobs);
     if (this.#penalties.isNeeded) {
       this.#penalties.apply(row.values);
       row.scan();
       check(row.largest);
     }
     const isGreedy = sampling.temperature === 0 || sampling.topK === 1;
-    const id = isGreedy
-      ? row.indexOfLargest
-      : draw(this.#space, sampling, uniform(sampling.seed, this.#generated, choice));
+    const id = isGreedy ? row.indexOfLargest : draw(row, sampling, uniform(sampling.seed, this.#generated, choice));
     return scores === undefined ? { id } : { id, score: scoreOf(scores, logits[id]) };
   }
 
@@ -96,7 +94,7 @@ function scoreOf({ logprobOf, topIds, topLogprobs }: RowScores, logit: number): 
   return { logprob: logprobOf(logit), topIds, topLogprobs };
 }
 
-function load({ row }: LogitSpace, logits: Float32Array): void {
+function load(row: LogitRow, logits: Float32Array): void {
   row.load(logits);
   row.scan();
   check(row.largest);
@@ -112,15 +110,9 @@ function check(largest: number): void {
  * Inverts the distribution function over ascending ids: a truncation that removes nothing changes no draw. Weights may underflow
  * to 0; such a token is never drawn, as the strict comparison sees to.
  */
-function draw(space: LogitSpace, params: Truncation, random: number): number {
-  const { row } = space;
-  if (truncates(params, row.values.length)) {
-    const { ids, weights } = truncate(space, params);
-    let total = 0;
-    for (let i = 0; i < weights.length; i++) total += weights[i];
-    return ids[place(weights, random * total)];
-  }
-  const { weights, sums, total } = row.weigh(row.largest, params.temperature);
+function draw(row: LogitRow, params: Truncation, random: number): number {
+  const total = weighKept(row, params);
+  const { sums, weights } = row;
   let left = random * total;
   // Rounding may leave more than there is: then it is the last group that has anything.
   let [group, target] = [0, 0];

@@ -1,7 +1,7 @@
 // Log probabilities: the model's own, before biases, penalties and temperature.
 
-import type { LogitSpace } from './kernels.ts';
-import { rankBound } from './selection.ts';
+import type { LogitRow } from './kernels.ts';
+import { endOfRank, reaching } from './truncation.ts';
 
 /** Natural logarithms, rounded to f32: what is beyond that digit is the arithmetic's, not the model's. */
 export interface TokenScore {
@@ -18,18 +18,14 @@ export interface RowScores extends Pick<TokenScore, 'topIds' | 'topLogprobs'> {
   readonly logprobOf: (logit: number) => number;
 }
 
-/** `top`: alternatives, fewer where fewer have a chance. The candidates of the space are used. */
-export function scoreRow(space: LogitSpace, top: number): RowScores {
-  const { row, candidates, ids } = space;
+/** `top`: alternatives, fewer where fewer have a chance. */
+export function scoreRow(row: LogitRow, top: number): RowScores {
   const { largest } = row;
-  const logOfSum = Math.log(row.weigh(largest, 1).total);
+  const logOfSum = Math.log(row.weigh(1, reaching(row, 0, 1)));
   const logprobOf = (logit: number): number => Math.max(-9999, Math.fround(logit - largest - logOfSum));
   if (top === 0) return { logprobOf, topIds: [], topLogprobs: [] };
-  space.collect(rankBound(row.maxima, top));
-  const { values } = candidates;
-  const best = Array.from(values.keys())
-    .sort((a, b) => values[b] - values[a] || a - b)
-    .slice(0, top);
+  const { ids, values } = row.collect(endOfRank(row, top));
+  const best = Array.from(values.keys()).sort((a, b) => values[b] - values[a] || a - b);
   return {
     logprobOf,
     topIds: best.map((i) => ids[i]),

@@ -66,3 +66,15 @@ export function rankBound(maxima: Float32Array, rank: number): number {
   const finite = maxima.includes(-Infinity) ? maxima.map((value) => Math.max(value, leastLogit)) : maxima;
   return finite[lastOf(finite, rank)];
 }
+
+/** The least f32 above one. */
+export function nextUp(value: number): number {
+  float[0] = value + 0;
+  // Bits of a negative number grow with its distance from 0.
+  if (value < 0) bits[0]--;
+  else bits[0]++;
+  return float[0];
+}
+
+const float = new Float32Array(1);
+const bits = new Int32Array(float.buffer);

@@ -181,7 +181,14 @@ void t.test('tokens that end a turn are known by their names, too', async (t) =>
 
 void t.test('pieces stand for bytes, whatever their spelling', async (t) => {
   const { vocabulary } = tokenizer();
-  const bytes = (piece: string): number[] => [...vocabulary.bytes(vocabulary.find(piece) ?? -1)];
+  const bytes = (piece: string): number[] => {
+    const id = vocabulary.find(piece) ?? -1;
+    const once = [...vocabulary.bytes(id, { once: true })];
+    const kept = [...vocabulary.bytes(id)];
+    t.same(once, kept);
+    t.same([...vocabulary.bytes(id, { once: true })], kept);
+    return kept;
+  };
   t.same(bytes('Ġthe'), [0x20, 0x74, 0x68, 0x65]);
   t.same(bytes('Ã©'), [0xc3, 0xa9]);
   t.same(bytes('<s>'), [0x3c, 0x73, 0x3e], 'control tokens: their text');

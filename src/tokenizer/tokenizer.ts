@@ -7,8 +7,11 @@ export interface Vocabulary {
   readonly size: number;
   /** The piece as the file spells it (byte-level alphabets not undone). */
   piece(id: number): string;
-  /** The UTF-8 bytes (perhaps half a character) that the token contributes to a text. Control tokens: their literal text. */
-  bytes(id: number): Uint8Array;
+  /**
+   * The UTF-8 bytes (perhaps half a character) that the token contributes to a text. Control tokens: their literal text. `once`: not to
+   * be remembered, as where all tokens are looked at.
+   */
+  bytes(id: number, options?: { readonly once?: boolean }): Uint8Array;
   kind(id: number): TokenKind;
   /** Id of a token with exactly this piece. */
   find(piece: string): number | undefined;

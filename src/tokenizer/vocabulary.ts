@@ -117,9 +117,9 @@ export class FileVocabulary implements Vocabulary {
     return this.#ids.get(piece);
   }
 
-  bytes(id: number): Uint8Array {
+  bytes(id: number, { once = false }: { readonly once?: boolean } = {}): Uint8Array {
     this.#check(id);
-    return (this.#bytes[id] ??= this.#spell(id));
+    return once ? (this.#bytes[id] ?? this.#spell(id)) : (this.#bytes[id] ??= this.#spell(id));
   }
 
   /** Ids of one kind, in order. */
