@@ -14,6 +14,8 @@ export class U32 {
   // @ts-ignore: decorator
   @inline subs(): usize { return 1; }
   // @ts-ignore: decorator
+  @inline unpacks(): usize { return 0; }
+  // @ts-ignore: decorator
   @inline shares(): bool { return false; }
   // @ts-ignore: decorator
   @inline raw(p: usize, sub: usize, high: usize, g: usize, half: usize): v128 { return v128.load(p + ((high + g) << 5) + half); }
@@ -37,6 +39,8 @@ export class U16 {
   @inline bytes(): usize { return 384; }
   // @ts-ignore: decorator
   @inline subs(): usize { return 1; }
+  // @ts-ignore: decorator
+  @inline unpacks(): usize { return 0; }
   // @ts-ignore: decorator
   @inline shares(): bool { return false; }
   // @ts-ignore: decorator
