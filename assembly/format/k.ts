@@ -1,6 +1,6 @@
 // Panels of 8 rows of the K-quants' 256-column superblocks (packing: pack-k.ts). Q4_K and Q5_K have a scale and a minimum per 32 columns;
-// Q6_K has a scale per 16: two parts. The questions are those of simple.ts. What a product reads first lies first: bytes fetched ahead of the
-// others cost a fifth of the speed from memory.
+// Q6_K has a scale per 16: two parts. The questions are those of simple.ts. Bytes lie in the order in which a product
+// reads them: fetched out of turn they cost an eighth to a quarter of the speed from memory.
 
 import { bytes4, fifth, nibbles, signed4, sixBits, superScales } from './bits';
 
