@@ -7,55 +7,55 @@ export function packQ45K(source: usize, target: usize, panels: u32, cols: u32, f
   const superblocks = <usize>cols >> 8;
   const blockBytes: usize = fifth ? 176 : 144;
   const rowBytes = superblocks * blockBytes;
-  const scales: usize = fifth ? 1280 : 1024;
+  const block: usize = fifth ? 176 : 144;
   for (let p: u32 = 0; p < panels; p++) {
     for (let b: usize = 0; b < superblocks; b++) {
       for (let r: usize = 0; r < 8; r++) {
         const from = source + r * rowBytes + b * blockBytes;
-        packPairs(from + blockBytes - 128, target + (r << 2));
-        if (fifth) packFifth(from + 16, target + 1024 + (r << 2));
-        packScales(from + 4, target + scales + r);
-        store<u16>(target + scales + 128 + (r << 1), load<u16>(from));
-        store<u16>(target + scales + 144 + (r << 1), load<u16>(from, 2));
+        store<u16>(target + (r << 1), load<u16>(from));
+        store<u16>(target + (r << 1), load<u16>(from, 2), 16);
+        packPairs(from + blockBytes - 128, target + 32 + (r << 2), block);
+        if (fifth) packFifth(from + 16, target + 160 + (r << 2), block);
+        packScales(from + 4, target + 16 + block + r, block);
       }
-      target += scales + 160;
+      target += 32 + (block << 3);
     }
     source += rowBytes << 3;
   }
 }
 
-/** 128 bytes, low nibbles block 2i, high nibbles block 2i + 1 -> 8 blocks of 16 bytes, columns l (low) and l + 16 (high). */
-function packPairs(from: usize, to: usize): void {
+/** 128 bytes, low nibbles block 2i, high nibbles block 2i + 1 -> 8 blocks of 16 bytes, columns l (low) and l + 16 (high), `block` bytes apart. */
+function packPairs(from: usize, to: usize, block: usize): void {
   for (let i: usize = 0; i < 4; i++) {
     for (let g: usize = 0; g < 4; g++) {
       const first = load<u32>(from + (i << 5) + (g << 2));
       const second = load<u32>(from + (i << 5) + (g << 2), 16);
-      const at = to + (i << 8) + (g << 5);
+      const at = to + (i << 1) * block + (g << 5);
       store<u32>(at, (first & 0x0f0f0f0f) | ((second & 0x0f0f0f0f) << 4));
-      store<u32>(at, ((first >> 4) & 0x0f0f0f0f) | (second & 0xf0f0f0f0), 128);
+      store<u32>(at + block, ((first >> 4) & 0x0f0f0f0f) | (second & 0xf0f0f0f0));
     }
   }
 }
 
 /** Bit s of byte l -> the word of block s. */
-function packFifth(from: usize, to: usize): void {
+function packFifth(from: usize, to: usize, block: usize): void {
   for (let s: u32 = 0; s < 8; s++) {
     let bits: u32 = 0;
     for (let l: u32 = 0; l < 32; l++) bits |= ((<u32>load<u8>(from + l) >> s) & 1) << l;
-    store<u32>(to + (<usize>s << 5), fifthBytes(bits));
+    store<u32>(to + <usize>s * block, fifthBytes(bits));
   }
 }
 
-/** 12 bytes -> 8 scales, 64 bytes on 8 minima, each 8 bytes apart. */
-function packScales(from: usize, to: usize): void {
+/** 12 bytes -> 8 scales, each with its minimum 8 bytes on. */
+function packScales(from: usize, to: usize, block: usize): void {
   for (let s: usize = 0; s < 4; s++) {
-    store<u8>(to + (s << 3), load<u8>(from + s) & 63);
-    store<u8>(to + 64 + (s << 3), load<u8>(from + s, 4) & 63);
+    store<u8>(to + s * block, load<u8>(from + s) & 63);
+    store<u8>(to + s * block, load<u8>(from + s, 4) & 63, 8);
   }
   for (let s: usize = 4; s < 8; s++) {
     const low = load<u8>(from + s, 4);
-    store<u8>(to + (s << 3), (low & 15) | ((load<u8>(from + s - 4) >> 6) << 4));
-    store<u8>(to + 64 + (s << 3), (low >> 4) | ((load<u8>(from + s) >> 6) << 4));
+    store<u8>(to + s * block, (low & 15) | ((load<u8>(from + s - 4) >> 6) << 4));
+    store<u8>(to + s * block, (low >> 4) | ((load<u8>(from + s) >> 6) << 4), 8);
   }
 }
 
@@ -67,11 +67,12 @@ export function packQ6K(source: usize, target: usize, panels: u32, cols: u32): v
     for (let b: usize = 0; b < superblocks; b++) {
       for (let r: usize = 0; r < 8; r++) {
         const from = source + r * rowBytes + b * 210;
+        store<u16>(target + (r << 1), load<u16>(from, 208));
         for (let s: usize = 0; s < 16; s++) {
-          packSix(from, s, target + s * 96 + (r << 2));
-          store<u8>(target + 1536 + (s << 3) + r, load<u8>(from + s, 192));
+          const at = target + 16 + (s >> 1) * 208;
+          packSix(from, s, at + (s & 1) * 96 + (r << 2));
+          store<u8>(at + ((s & 1) << 3) + r, load<u8>(from + s, 192), 192);
         }
-        store<u16>(target + 1664 + (r << 1), load<u16>(from, 208));
       }
       target += 1680;
     }

@@ -207,7 +207,7 @@ export const HALF_SCALE: i32 = 0x77800000;
 
 /** What the offset of a part is multiplied with. `x`: scale of the activations. */
 // @ts-ignore: decorator
-@inline export function scaledSum<F, T>(s: usize, row: usize, part: usize, parts: usize, x: v128): v128 {
+@inline function scaledSum<F, T>(s: usize, row: usize, part: usize, parts: usize, x: v128): v128 {
   if (!changetype<F>(0).hasOffset()) return i32x4.splat(0);
   const field = changetype<T>(0).rows() << 2;
   const at = s + (row << 2);
@@ -219,7 +219,7 @@ export const HALF_SCALE: i32 = 0x77800000;
 
 /** The f32 sum `was` of 4 rows of weights, and what a part adds. `sum`: of its products, `scaled`: scaledSum. */
 // @ts-ignore: decorator
-@inline export function result<F, R, T>(
+@inline function result<F, R, T>(
   was: v128,
   sum: v128,
   scale: v128,

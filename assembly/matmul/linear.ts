@@ -8,14 +8,15 @@ import { Items, outputCount, tokenCount, word } from '../record';
 import { FEW_ROWS, Five, Four, NUMBERS_SHIFT, One, quantShift, Six, Three, Two } from '../activation';
 import { HALF_BITS, HALF_SCALE, tile } from './integer';
 import { longTile } from './long';
+import { single } from './single';
 import { float1, float4, floatTwin } from './float';
 import { kept } from '../simd';
 import { unpackPanel } from '../unpack/panel';
 
-/** A thread's scratch: f32 d and dmin of a superblock (format/k.ts), sums of a tile, an unpacked panel. */
+/** A thread's scratch: f32 d and dmin of a superblock (format/k.ts), sums of a tile, what single.ts has ready, an unpacked panel. */
 const SUMS: usize = 128;
+const READY: usize = 256;
 const PANEL: usize = 512;
-
 
 /** F: F32, F16 or BF16. Items are panels. */
 export function linearFloat<F>(record: usize, batch: usize, from: u32, to: u32): void {
@@ -109,9 +110,18 @@ function multiplyFours<W, F, R>(record: usize, w: usize, rows: usize, panel: usi
     y += outStride << 2;
   }
   if (rest == 0) return;
+  if (rest == 1) {
+    if (BUILD == 2 && !changetype<W>(0).isUnpacked()) {
+      single<W>(w, x, s, blocks, scratch + READY, y);
+    } else {
+      clear(acc, 1);
+      tile<W, F, R, One>(w, x, s, blocks, scratch, acc);
+      copyOut(acc, 1, y, outStride);
+    }
+    return;
+  }
   clear(acc, rest);
-  if (rest == 1) add<W, F, R, One>(w, x, s, blocks, scratch, acc);
-  else if (rest == 2) add<W, F, R, Two>(w, x, s, blocks, scratch, acc);
+  if (rest == 2) add<W, F, R, Two>(w, x, s, blocks, scratch, acc);
   else add<W, F, R, Three>(w, x, s, blocks, scratch, acc);
   copyOut(acc, rest, y, outStride);
 }
@@ -150,8 +160,11 @@ function multiplySixes<W, F, R>(record: usize, w: usize, rows: usize, panel: usi
   else tile<W, F, R, T>(w, x, s, blocks, scratch, acc);
 }
 
+/** By stores: `memory.fill` leaves the module. */
 // @ts-ignore: decorator
-@inline function clear(acc: usize, rows: usize): void { memory.fill(acc, 0, rows << 5); }
+@inline function clear(acc: usize, rows: usize): void {
+  for (let end = acc + (rows << 5); acc < end; acc += 16) v128.store(acc, i32x4.splat(0));
+}
 
 // @ts-ignore: decorator
 @inline function copyOut(acc: usize, rows: usize, y: usize, stride: usize): void {

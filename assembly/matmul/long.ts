@@ -1,8 +1,8 @@
-// The tile of integer.ts written out, without a loop over the groups of a block: for one row, where there is little else to do than to loop,
-// and where the scheduler keeps long bodies in registers (Node 24). Sums and operands as there, in the same order.
+// The tile of integer.ts for two to four rows written out, without a loop over the groups of a block: for the scheduler of Node 24, which
+// keeps long bodies in registers. Sums and operands as there, in the same order.
 
 import { kept } from '../simd';
-import { finish, HALF_BITS, HALF_SCALE, result, scaledSum, start } from './integer';
+import { finish, HALF_BITS, HALF_SCALE, start } from './integer';
 
 export function longTile<W, F, R, T>(w: usize, x: usize, s: usize, blocks: usize, ready: usize, acc: usize): void {
   const rows = changetype<T>(0).rows();
@@ -16,9 +16,6 @@ export function longTile<W, F, R, T>(w: usize, x: usize, s: usize, blocks: usize
   let by = i32x4.splat(kept(HALF_SCALE, blocks));
   let pair = i32x4.splat(kept(0x00ff00ff, blocks));
   let ones = i16x8.splat(<i16>kept(1, blocks));
-  // The sums of a single row stay in registers.
-  let only0 = v128.load(acc);
-  let only1 = v128.load(acc, 16);
   for (let column: usize = 0; column < blocks; column += subs) {
     changetype<W>(0).prepare(w, ready, bits, by);
     for (let sub: usize = 0; sub < subs; sub++) {
@@ -43,12 +40,10 @@ export function longTile<W, F, R, T>(w: usize, x: usize, s: usize, blocks: usize
       let odd = changetype<R>(0).odd(at);
       a0 = changetype<R>(0).mac(a0, low0, high0, even, odd, ones);
       b0 = changetype<R>(0).mac(b0, low1, high1, even, odd, ones);
-      if (rows > 1) {
-        even = changetype<R>(0).even(at + step);
-        odd = changetype<R>(0).odd(at + step);
-        a1 = changetype<R>(0).mac(a1, low0, high0, even, odd, ones);
-        b1 = changetype<R>(0).mac(b1, low1, high1, even, odd, ones);
-      }
+      even = changetype<R>(0).even(at + step);
+      odd = changetype<R>(0).odd(at + step);
+      a1 = changetype<R>(0).mac(a1, low0, high0, even, odd, ones);
+      b1 = changetype<R>(0).mac(b1, low1, high1, even, odd, ones);
       if (rows > 2) {
         even = changetype<R>(0).even(at + 2 * step);
         odd = changetype<R>(0).odd(at + 2 * step);
@@ -77,12 +72,10 @@ export function longTile<W, F, R, T>(w: usize, x: usize, s: usize, blocks: usize
         odd = changetype<R>(0).odd(at);
         a0 = changetype<R>(0).mac(a0, low0, high0, even, odd, ones);
         b0 = changetype<R>(0).mac(b0, low1, high1, even, odd, ones);
-        if (rows > 1) {
-          even = changetype<R>(0).even(at + step);
-          odd = changetype<R>(0).odd(at + step);
-          a1 = changetype<R>(0).mac(a1, low0, high0, even, odd, ones);
-          b1 = changetype<R>(0).mac(b1, low1, high1, even, odd, ones);
-        }
+        even = changetype<R>(0).even(at + step);
+        odd = changetype<R>(0).odd(at + step);
+        a1 = changetype<R>(0).mac(a1, low0, high0, even, odd, ones);
+        b1 = changetype<R>(0).mac(b1, low1, high1, even, odd, ones);
         if (rows > 2) {
           even = changetype<R>(0).even(at + 2 * step);
           odd = changetype<R>(0).odd(at + 2 * step);
@@ -109,12 +102,10 @@ export function longTile<W, F, R, T>(w: usize, x: usize, s: usize, blocks: usize
       odd = changetype<R>(0).odd(at);
       a0 = changetype<R>(0).mac(a0, low0, high0, even, odd, ones);
       b0 = changetype<R>(0).mac(b0, low1, high1, even, odd, ones);
-      if (rows > 1) {
-        even = changetype<R>(0).even(at + step);
-        odd = changetype<R>(0).odd(at + step);
-        a1 = changetype<R>(0).mac(a1, low0, high0, even, odd, ones);
-        b1 = changetype<R>(0).mac(b1, low1, high1, even, odd, ones);
-      }
+      even = changetype<R>(0).even(at + step);
+      odd = changetype<R>(0).odd(at + step);
+      a1 = changetype<R>(0).mac(a1, low0, high0, even, odd, ones);
+      b1 = changetype<R>(0).mac(b1, low1, high1, even, odd, ones);
       if (rows > 2) {
         even = changetype<R>(0).even(at + 2 * step);
         odd = changetype<R>(0).odd(at + 2 * step);
@@ -143,12 +134,10 @@ export function longTile<W, F, R, T>(w: usize, x: usize, s: usize, blocks: usize
         odd = changetype<R>(0).odd(at);
         a0 = changetype<R>(0).mac(a0, low0, high0, even, odd, ones);
         b0 = changetype<R>(0).mac(b0, low1, high1, even, odd, ones);
-        if (rows > 1) {
-          even = changetype<R>(0).even(at + step);
-          odd = changetype<R>(0).odd(at + step);
-          a1 = changetype<R>(0).mac(a1, low0, high0, even, odd, ones);
-          b1 = changetype<R>(0).mac(b1, low1, high1, even, odd, ones);
-        }
+        even = changetype<R>(0).even(at + step);
+        odd = changetype<R>(0).odd(at + step);
+        a1 = changetype<R>(0).mac(a1, low0, high0, even, odd, ones);
+        b1 = changetype<R>(0).mac(b1, low1, high1, even, odd, ones);
         if (rows > 2) {
           even = changetype<R>(0).even(at + 2 * step);
           odd = changetype<R>(0).odd(at + 2 * step);
@@ -175,12 +164,10 @@ export function longTile<W, F, R, T>(w: usize, x: usize, s: usize, blocks: usize
       odd = changetype<R>(0).odd(at);
       a0 = changetype<R>(0).mac(a0, low0, high0, even, odd, ones);
       b0 = changetype<R>(0).mac(b0, low1, high1, even, odd, ones);
-      if (rows > 1) {
-        even = changetype<R>(0).even(at + step);
-        odd = changetype<R>(0).odd(at + step);
-        a1 = changetype<R>(0).mac(a1, low0, high0, even, odd, ones);
-        b1 = changetype<R>(0).mac(b1, low1, high1, even, odd, ones);
-      }
+      even = changetype<R>(0).even(at + step);
+      odd = changetype<R>(0).odd(at + step);
+      a1 = changetype<R>(0).mac(a1, low0, high0, even, odd, ones);
+      b1 = changetype<R>(0).mac(b1, low1, high1, even, odd, ones);
       if (rows > 2) {
         even = changetype<R>(0).even(at + 2 * step);
         odd = changetype<R>(0).odd(at + 2 * step);
@@ -209,12 +196,10 @@ export function longTile<W, F, R, T>(w: usize, x: usize, s: usize, blocks: usize
         odd = changetype<R>(0).odd(at);
         a0 = changetype<R>(0).mac(a0, low0, high0, even, odd, ones);
         b0 = changetype<R>(0).mac(b0, low1, high1, even, odd, ones);
-        if (rows > 1) {
-          even = changetype<R>(0).even(at + step);
-          odd = changetype<R>(0).odd(at + step);
-          a1 = changetype<R>(0).mac(a1, low0, high0, even, odd, ones);
-          b1 = changetype<R>(0).mac(b1, low1, high1, even, odd, ones);
-        }
+        even = changetype<R>(0).even(at + step);
+        odd = changetype<R>(0).odd(at + step);
+        a1 = changetype<R>(0).mac(a1, low0, high0, even, odd, ones);
+        b1 = changetype<R>(0).mac(b1, low1, high1, even, odd, ones);
         if (rows > 2) {
           even = changetype<R>(0).even(at + 2 * step);
           odd = changetype<R>(0).odd(at + 2 * step);
@@ -241,12 +226,10 @@ export function longTile<W, F, R, T>(w: usize, x: usize, s: usize, blocks: usize
       odd = changetype<R>(0).odd(at);
       a0 = changetype<R>(0).mac(a0, low0, high0, even, odd, ones);
       b0 = changetype<R>(0).mac(b0, low1, high1, even, odd, ones);
-      if (rows > 1) {
-        even = changetype<R>(0).even(at + step);
-        odd = changetype<R>(0).odd(at + step);
-        a1 = changetype<R>(0).mac(a1, low0, high0, even, odd, ones);
-        b1 = changetype<R>(0).mac(b1, low1, high1, even, odd, ones);
-      }
+      even = changetype<R>(0).even(at + step);
+      odd = changetype<R>(0).odd(at + step);
+      a1 = changetype<R>(0).mac(a1, low0, high0, even, odd, ones);
+      b1 = changetype<R>(0).mac(b1, low1, high1, even, odd, ones);
       if (rows > 2) {
         even = changetype<R>(0).even(at + 2 * step);
         odd = changetype<R>(0).odd(at + 2 * step);
@@ -275,12 +258,10 @@ export function longTile<W, F, R, T>(w: usize, x: usize, s: usize, blocks: usize
         odd = changetype<R>(0).odd(at);
         a0 = changetype<R>(0).mac(a0, low0, high0, even, odd, ones);
         b0 = changetype<R>(0).mac(b0, low1, high1, even, odd, ones);
-        if (rows > 1) {
-          even = changetype<R>(0).even(at + step);
-          odd = changetype<R>(0).odd(at + step);
-          a1 = changetype<R>(0).mac(a1, low0, high0, even, odd, ones);
-          b1 = changetype<R>(0).mac(b1, low1, high1, even, odd, ones);
-        }
+        even = changetype<R>(0).even(at + step);
+        odd = changetype<R>(0).odd(at + step);
+        a1 = changetype<R>(0).mac(a1, low0, high0, even, odd, ones);
+        b1 = changetype<R>(0).mac(b1, low1, high1, even, odd, ones);
         if (rows > 2) {
           even = changetype<R>(0).even(at + 2 * step);
           odd = changetype<R>(0).odd(at + 2 * step);
@@ -298,17 +279,10 @@ export function longTile<W, F, R, T>(w: usize, x: usize, s: usize, blocks: usize
       let scale1 = changetype<W>(0).scale(w, sub, 0, 16, ready, bits, by);
       let offset0 = changetype<W>(0).offset(w, sub, 0, 0, ready, bits, by);
       let offset1 = changetype<W>(0).offset(w, sub, 0, 16, ready, bits, by);
-      if (rows == 1) {
-        const unit = v128.load32_splat(s);
-        const factor = scaledSum<F, T>(s, 0, 0, parts, unit);
-        only0 = result<F, R, T>(only0, a0, scale0, offset0, unit, factor, s, 0, 0, parts, ones);
-        only1 = result<F, R, T>(only1, b0, scale1, offset1, unit, factor, s, 0, 0, parts, ones);
-      } else {
-        finish<F, R, T>(acc, s, 0, 0, parts, a0, b0, scale0, scale1, offset0, offset1, ones);
-        if (rows > 1) finish<F, R, T>(acc + 32, s, 1, 0, parts, a1, b1, scale0, scale1, offset0, offset1, ones);
-        if (rows > 2) finish<F, R, T>(acc + 64, s, 2, 0, parts, a2, b2, scale0, scale1, offset0, offset1, ones);
-        if (rows > 3) finish<F, R, T>(acc + 96, s, 3, 0, parts, a3, b3, scale0, scale1, offset0, offset1, ones);
-      }
+      finish<F, R, T>(acc, s, 0, 0, parts, a0, b0, scale0, scale1, offset0, offset1, ones);
+      finish<F, R, T>(acc + 32, s, 1, 0, parts, a1, b1, scale0, scale1, offset0, offset1, ones);
+      if (rows > 2) finish<F, R, T>(acc + 64, s, 2, 0, parts, a2, b2, scale0, scale1, offset0, offset1, ones);
+      if (rows > 3) finish<F, R, T>(acc + 96, s, 3, 0, parts, a3, b3, scale0, scale1, offset0, offset1, ones);
       if (parts == 2) {
         a0 = start<F, R, T>(s, 0, 1, parts);
         b0 = a0;
@@ -331,12 +305,10 @@ export function longTile<W, F, R, T>(w: usize, x: usize, s: usize, blocks: usize
         odd = changetype<R>(0).odd(at);
         a0 = changetype<R>(0).mac(a0, low0, high0, even, odd, ones);
         b0 = changetype<R>(0).mac(b0, low1, high1, even, odd, ones);
-        if (rows > 1) {
-          even = changetype<R>(0).even(at + step);
-          odd = changetype<R>(0).odd(at + step);
-          a1 = changetype<R>(0).mac(a1, low0, high0, even, odd, ones);
-          b1 = changetype<R>(0).mac(b1, low1, high1, even, odd, ones);
-        }
+        even = changetype<R>(0).even(at + step);
+        odd = changetype<R>(0).odd(at + step);
+        a1 = changetype<R>(0).mac(a1, low0, high0, even, odd, ones);
+        b1 = changetype<R>(0).mac(b1, low1, high1, even, odd, ones);
         if (rows > 2) {
           even = changetype<R>(0).even(at + 2 * step);
           odd = changetype<R>(0).odd(at + 2 * step);
@@ -362,12 +334,10 @@ export function longTile<W, F, R, T>(w: usize, x: usize, s: usize, blocks: usize
         odd = changetype<R>(0).odd(at);
         a0 = changetype<R>(0).mac(a0, low0, high0, even, odd, ones);
         b0 = changetype<R>(0).mac(b0, low1, high1, even, odd, ones);
-        if (rows > 1) {
-          even = changetype<R>(0).even(at + step);
-          odd = changetype<R>(0).odd(at + step);
-          a1 = changetype<R>(0).mac(a1, low0, high0, even, odd, ones);
-          b1 = changetype<R>(0).mac(b1, low1, high1, even, odd, ones);
-        }
+        even = changetype<R>(0).even(at + step);
+        odd = changetype<R>(0).odd(at + step);
+        a1 = changetype<R>(0).mac(a1, low0, high0, even, odd, ones);
+        b1 = changetype<R>(0).mac(b1, low1, high1, even, odd, ones);
         if (rows > 2) {
           even = changetype<R>(0).even(at + 2 * step);
           odd = changetype<R>(0).odd(at + 2 * step);
@@ -393,12 +363,10 @@ export function longTile<W, F, R, T>(w: usize, x: usize, s: usize, blocks: usize
         odd = changetype<R>(0).odd(at);
         a0 = changetype<R>(0).mac(a0, low0, high0, even, odd, ones);
         b0 = changetype<R>(0).mac(b0, low1, high1, even, odd, ones);
-        if (rows > 1) {
-          even = changetype<R>(0).even(at + step);
-          odd = changetype<R>(0).odd(at + step);
-          a1 = changetype<R>(0).mac(a1, low0, high0, even, odd, ones);
-          b1 = changetype<R>(0).mac(b1, low1, high1, even, odd, ones);
-        }
+        even = changetype<R>(0).even(at + step);
+        odd = changetype<R>(0).odd(at + step);
+        a1 = changetype<R>(0).mac(a1, low0, high0, even, odd, ones);
+        b1 = changetype<R>(0).mac(b1, low1, high1, even, odd, ones);
         if (rows > 2) {
           even = changetype<R>(0).even(at + 2 * step);
           odd = changetype<R>(0).odd(at + 2 * step);
@@ -424,12 +392,10 @@ export function longTile<W, F, R, T>(w: usize, x: usize, s: usize, blocks: usize
         odd = changetype<R>(0).odd(at);
         a0 = changetype<R>(0).mac(a0, low0, high0, even, odd, ones);
         b0 = changetype<R>(0).mac(b0, low1, high1, even, odd, ones);
-        if (rows > 1) {
-          even = changetype<R>(0).even(at + step);
-          odd = changetype<R>(0).odd(at + step);
-          a1 = changetype<R>(0).mac(a1, low0, high0, even, odd, ones);
-          b1 = changetype<R>(0).mac(b1, low1, high1, even, odd, ones);
-        }
+        even = changetype<R>(0).even(at + step);
+        odd = changetype<R>(0).odd(at + step);
+        a1 = changetype<R>(0).mac(a1, low0, high0, even, odd, ones);
+        b1 = changetype<R>(0).mac(b1, low1, high1, even, odd, ones);
         if (rows > 2) {
           even = changetype<R>(0).even(at + 2 * step);
           odd = changetype<R>(0).odd(at + 2 * step);
@@ -446,25 +412,14 @@ export function longTile<W, F, R, T>(w: usize, x: usize, s: usize, blocks: usize
         scale1 = changetype<W>(0).scale(w, sub, 1, 16, ready, bits, by);
         offset0 = changetype<W>(0).offset(w, sub, 1, 0, ready, bits, by);
         offset1 = changetype<W>(0).offset(w, sub, 1, 16, ready, bits, by);
-        if (rows == 1) {
-          const unit = v128.load32_splat(s);
-          const factor = scaledSum<F, T>(s, 0, 1, parts, unit);
-          only0 = result<F, R, T>(only0, a0, scale0, offset0, unit, factor, s, 0, 1, parts, ones);
-          only1 = result<F, R, T>(only1, b0, scale1, offset1, unit, factor, s, 0, 1, parts, ones);
-        } else {
-          finish<F, R, T>(acc, s, 0, 1, parts, a0, b0, scale0, scale1, offset0, offset1, ones);
-          if (rows > 1) finish<F, R, T>(acc + 32, s, 1, 1, parts, a1, b1, scale0, scale1, offset0, offset1, ones);
-          if (rows > 2) finish<F, R, T>(acc + 64, s, 2, 1, parts, a2, b2, scale0, scale1, offset0, offset1, ones);
-          if (rows > 3) finish<F, R, T>(acc + 96, s, 3, 1, parts, a3, b3, scale0, scale1, offset0, offset1, ones);
-        }
+        finish<F, R, T>(acc, s, 0, 1, parts, a0, b0, scale0, scale1, offset0, offset1, ones);
+        finish<F, R, T>(acc + 32, s, 1, 1, parts, a1, b1, scale0, scale1, offset0, offset1, ones);
+        if (rows > 2) finish<F, R, T>(acc + 64, s, 2, 1, parts, a2, b2, scale0, scale1, offset0, offset1, ones);
+        if (rows > 3) finish<F, R, T>(acc + 96, s, 3, 1, parts, a3, b3, scale0, scale1, offset0, offset1, ones);
       }
       x += 8 * rows * step;
       s += rows << 4;
     }
     w += changetype<W>(0).bytes();
-  }
-  if (rows == 1) {
-    v128.store(acc, only0);
-    v128.store(acc, only1, 16);
   }
 }

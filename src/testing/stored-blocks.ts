@@ -11,7 +11,7 @@ import { randomBits } from './random.ts';
 /** Types of weights that can be decoded. */
 export const storedTypes: readonly DType[] = (Object.keys(dtypes) as DType[]).filter(canDequantize);
 
-/** `mild`: about 1 / 100, as in a model. `wild`: anything finite, zeros and subnormals among them. */
+/** `mild`: about 1 / 100 and now and then subnormal, as in a model. `wild`: anything finite, zeros and subnormals among them. */
 export type Scales = 'mild' | 'wild';
 
 export interface StoredMatrix {
@@ -66,6 +66,7 @@ function randomBlocks(dtype: DType, blocks: number, seed: number, scales: Scales
 }
 
 function mildHalf(bits: number): number {
+  if ((bits & 0x1c00) === 0) return (bits >>> 16) & 0x83ff;
   const magnitude = (1 + (bits & 0xff) / 256) / 128;
   return f32ToF16((bits & 0x300) === 0 ? -magnitude : magnitude);
 }
