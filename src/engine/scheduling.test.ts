@@ -1,7 +1,7 @@
 // Whose turn it is, and for how long: on a model whose passes last as long as the test says.
 
 import t from 'tap';
-import { EngineBench, promptIds } from '../testing/engine-bench.ts';
+import { EngineBench, promptIds, tokensPerPass } from '../testing/engine-bench.ts';
 import { fakeRequest } from '../testing/fake-model.ts';
 import type { SubmitOptions } from './messages.ts';
 import { Pace } from './pace.ts';
@@ -89,7 +89,7 @@ void t.test('a short prompt does not wait until a long one is read', async (t) =
 });
 
 void t.test('prompts of one length are read one by one: sharing would make all of them late', async (t) => {
-  const bench = serve({ pace: { promptBudget: () => 100, learn: () => undefined } });
+  const bench = serve({ pace: tokensPerPass(100) });
   for (const id of ['a', 'b', 'c'])
     bench.engine.submit(id, fakeRequest(promptIds(400, id.charCodeAt(0)), { maxTokens: 1 }));
   const ends: number[] = [];
@@ -101,7 +101,7 @@ void t.test('prompts of one length are read one by one: sharing would make all o
 });
 
 void t.test('nobody starves: a long prompt is read though short ones keep coming', async (t) => {
-  const bench = serve({ pace: { promptBudget: () => 64, learn: () => undefined } });
+  const bench = serve({ pace: tokensPerPass(64) });
   bench.engine.submit('long', fakeRequest(promptIds(640, 1), { maxTokens: 1 }));
   let steps = 0;
   await watch(bench, () => {
