@@ -10,6 +10,7 @@ import { BlockPool } from './block-pool.ts';
 import { Restorer, type BlockArchive } from './disk/restorer.ts';
 import type { EngineStats, FinishCause, FromEngine, PromptTiming, SubmitOptions, TokenScore } from './messages.ts';
 import { Pace, type PromptPace } from './pace.ts';
+import type { Chunk } from './pass-time.ts';
 import { PrefixCache, PrefixKeys, rootKey } from './prefix-cache.ts';
 import type { ModelRunner } from './runner.ts';
 import { Scheduler, type Scheduled } from './scheduler.ts';
@@ -95,7 +96,9 @@ export class Engine {
    */
   async step(onPass: (tokens: number) => void = () => undefined): Promise<void> {
     this.#expire();
-    const work = this.#scheduler.schedule((decoding) => this.#pace.promptBudget(decoding));
+    const work = this.#scheduler.schedule((decoding) =>
+      this.#pace.budget(decoding.map(({ computed }) => ({ depth: computed, count: 1 }))),
+    );
     if (work.length === 0) return this.isIdle ? undefined : await this.#restorer?.progress();
     for (const { sequence } of work) this.#begin(sequence);
     onPass(work.reduce((sum, scheduled) => sum + tokensOf(scheduled), 0));
@@ -178,16 +181,18 @@ export class Engine {
 
   async #forward(work: readonly Scheduled[]): Promise<readonly Float32Array[]> {
     this.#inFlight = new Set(work.map(({ sequence }) => sequence));
-    const decoding = work.filter(({ sequence, count }) => count === 1 && sequence.generated > 0).length;
-    const prompt = work.reduce((sum, { count }) => sum + count, -decoding);
+    const decoding: Chunk[] = [];
+    const prompts: Chunk[] = [];
+    for (const { sequence, count } of work) {
+      (count === 1 && sequence.generated > 0 ? decoding : prompts).push({ depth: sequence.computed, count });
+    }
     const batch = buildBatch(work);
     const from = this.#now();
     const rows = await this.#options.runner.forward(batch);
     const ms = this.#now() - from;
     // A pass with guesses lasts longer and writes more: streams beside a prompt are to compare with those that get one token per pass.
-    const guesses = batch.ids.length - decoding - prompt;
-    if (guesses === 0) this.#pace.learn({ ms, decoding, prompt });
-    if (prompt === 0) this.#options.speculation?.learn(batch.ids.length, ms);
+    if (work.every(({ sequence }) => sequence.guesses === 0)) this.#pace.learn({ ms, decoding, prompts });
+    if (prompts.length === 0) this.#options.speculation?.learn(batch.ids.length, ms);
     this.#inFlight = new Set();
     return rows;
   }

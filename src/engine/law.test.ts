@@ -15,7 +15,7 @@ import { tinyMetadata, tinyQwen3, tinyTensors, writeTinyModel, type TinyModel } 
 import { createSampler, type Sampler } from '../sampling/sampler.ts';
 import type { SamplingParams } from '../core/sampling.ts';
 import { f32ToF16 } from '../tensor/half.ts';
-import { random } from '../testing/engine-bench.ts';
+import { random, tokensPerPass } from '../testing/engine-bench.ts';
 import { projectRoot } from '../testing/fixtures.ts';
 import { openCheckpoint } from '../weights/gguf.ts';
 import { writeGguf } from '../weights/gguf-writer.ts';
@@ -237,7 +237,7 @@ async function run(
     maxOutputs: 16,
     maxWaiting: 100,
     prefixCache: isCached ? { salt: '' } : undefined,
-    pace: { promptBudget: () => Infinity, learn: () => undefined },
+    pace: tokensPerPass(Infinity),
     speculation: speculates ? new PromptLookup(free) : undefined,
   });
   for (const requests of rounds) {

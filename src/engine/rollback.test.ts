@@ -2,12 +2,13 @@
 
 import t from 'tap';
 import type { LayerState } from '../model/model.ts';
-import { EngineBench, promptIds, random } from '../testing/engine-bench.ts';
+import { EngineBench, promptIds, random, tokensPerPass } from '../testing/engine-bench.ts';
 import { expectedTokens, fakeRequest, fakeRunner, poisonId, teacher } from '../testing/fake-model.ts';
 import { BlockPool } from './block-pool.ts';
 import { canRemember, canSpeculate } from './layer-states.ts';
 import { PrefixCache, PrefixKeys } from './prefix-cache.ts';
 import { Sequence, type KvStore } from './sequence.ts';
+import type { PromptPace } from './pace.ts';
 import type { Speculation } from './speculation/speculation.ts';
 
 function storeOf(blocks: number, isRemembering = true): KvStore & { readonly cache: PrefixCache | undefined } {
@@ -180,17 +181,14 @@ void t.test('tokens of one pass are told in order, each once', async (t) => {
 void t.test('the pace of prompts is learned from passes without guesses', async (t) => {
   const request = fakeRequest(promptIds(10), { maxTokens: 30 });
   const all = expectedTokens(request, 256);
-  const learned: { readonly decoding: number }[] = [];
-  const pace = {
-    promptBudget: () => Infinity,
-    learn: (pass: { readonly decoding: number }) => void learned.push(pass),
-  };
+  const learned: Parameters<PromptPace['learn']>[0][] = [];
+  const pace: PromptPace = { ...tokensPerPass(Infinity), learn: (pass) => void learned.push(pass) };
   const bench = new EngineBench({ maxOutputs: 8, speculation: guesses(all), pace });
   bench.engine.submit('a', request);
   await bench.run();
   t.equal(bench.engine.stats.drafts, 4);
-  t.match(learned[0], { decoding: 0, prompt: 10 });
-  t.ok(learned.slice(1).every(({ decoding }) => decoding === 1));
+  t.match(learned[0], { decoding: [], prompts: [{ depth: 0, count: 10 }] });
+  t.ok(learned.slice(1).every(({ decoding, prompts }) => decoding.length === 1 && prompts.length === 0));
   t.equal(learned.length, bench.runner.batches.length - 4);
 });
 

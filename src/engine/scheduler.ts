@@ -7,6 +7,7 @@
 // of the token budget, in chunks. Where no prompt is read, sequences may also test guesses of what follows.
 
 import { invariant } from '../core/errors.ts';
+import { tokenBudget, type PromptBudget } from './pace.ts';
 import { mayQueue } from './queue-share.ts';
 import { byRank, type KvStore, type Sequence } from './sequence.ts';
 import type { Speculation } from './speculation/speculation.ts';
@@ -29,8 +30,8 @@ export interface Scheduled {
   readonly count: number;
 }
 
-/** Tokens of prompts that a pass may hold beside `decoding` sequences; more than the batch has room for is no mistake. */
-export type PromptBudget = (decoding: number) => number;
+/** Of this many passes one belongs to the prompt that ranks first, and the others to those that have the least left. */
+const passesPerTurn = 4;
 
 export class Scheduler {
   readonly #limits: SchedulerLimits;
@@ -41,6 +42,8 @@ export class Scheduler {
   readonly #turns = new TenantTurns();
   readonly #speculation: Speculation | undefined;
   #preemptions = 0;
+  /** Passes since the prompt that ranks first took first. */
+  #passedOver = 0;
 
   /** Every sequence must fit into the pool alone, else the first in line could wait forever: the caller's promise. */
   constructor(limits: SchedulerLimits, store: KvStore, speculation?: Speculation) {
@@ -97,18 +100,15 @@ export class Scheduler {
     sequence.status = 'done';
   }
 
-  /** The work of the next step; empty only when there are no sequences at all, or all are being restored. */
-  schedule(promptBudget: PromptBudget = () => Infinity): Scheduled[] {
-    const decoding: Scheduled[] = [];
+  /** The work of the next step; empty only when there are no sequences at all, or all are being restored. `budgetBeside`: those that decode. */
+  schedule(budgetBeside: (decoding: readonly Sequence[]) => PromptBudget = () => tokenBudget(Infinity)): Scheduled[] {
+    const decoding: Sequence[] = [];
     // Victims are taken from the end of the list, so they are never among those already scheduled.
     for (const sequence of this.#running) {
-      if (sequence.pending === 1 && !sequence.isRestoring && this.#makeRoom(sequence))
-        decoding.push({ sequence, count: 1 });
+      if (sequence.pending === 1 && !sequence.isRestoring && this.#makeRoom(sequence)) decoding.push(sequence);
     }
-    const isDecoding = new Set(decoding.map(({ sequence }) => sequence));
+    const isDecoding = new Set(decoding);
     this.#admit();
-    const room = this.#limits.batchTokens - decoding.length;
-    const budget = Math.min(room, Math.max(1, Math.floor(promptBudget(decoding.length))));
     const prompts = this.#running.filter(
       (each) => !isDecoding.has(each) && !each.isRestoring && each.hasAllBlocks && each.pending > 0,
     );
@@ -116,9 +116,25 @@ export class Scheduler {
       sequence.catchUp(this.#store);
       sequence.copyPart(this.#store);
     }
-    const reading = shareOut(prompts, budget, this.#limits.outputs - decoding.length - prompts.length);
-    if (reading.length === 0) this.#speculate([...isDecoding], room);
-    return [...decoding, ...reading];
+    const tokens = this.#limits.batchTokens - decoding.length;
+    const rows = this.#limits.outputs - decoding.length - prompts.length;
+    const reading = shareOut(this.#inTurn(prompts), budgetBeside(decoding), { tokens, rows });
+    if (prompts.length === 0) this.#speculate(decoding, tokens);
+    return [...decoding.map((sequence) => ({ sequence, count: 1 })), ...reading];
+  }
+
+  /**
+   * Prompts in the order in which they take from the budget. Within a priority, those that have the least left are first, so that a short
+   * prompt does not wait until a long one is read; prompts of one length are read one by one. Every fourth pass goes by rank, so that none
+   * waits for ever. It is a whole pass: a quarter of one may be less than a single token far into a prompt costs.
+   */
+  #inTurn(prompts: readonly Sequence[]): readonly Sequence[] {
+    const shortestFirst = prompts.toSorted(
+      (a, b) => b.options.priority - a.options.priority || a.pending - b.pending || byRank(a, b),
+    );
+    const isPassedOver = shortestFirst[0] !== prompts[0];
+    this.#passedOver = isPassedOver ? (this.#passedOver + 1) % passesPerTurn : 0;
+    return isPassedOver && this.#passedOver === 0 ? prompts : shortestFirst;
   }
 
   /** Guesses get what nobody else needs: tokens and rows of logits that the pass has left, blocks that are free. */
@@ -170,38 +186,27 @@ export class Scheduler {
 }
 
 /**
- * The tokens that each prompt gets. A quarter goes by rank, so that no prompt waits for ever; the rest, within a priority, to those that
- * have the least left, so that a short prompt does not wait until a long one is read. Prompts of one length are read one by one.
- *
- * `rows`: of logits, beside one for each prompt; they bound how much is read of prompts whose every token is scored.
+ * The tokens that each prompt gets, in this order. `rows`: of logits, beside one for each prompt; they bound how much is read of prompts
+ * whose every token is scored.
  */
-function shareOut(prompts: readonly Sequence[], budget: number, rows: number): Scheduled[] {
-  const counts = new Map<Sequence, number>();
-  let left = budget;
-  const give = (sequence: Sequence, most: number): number => {
-    const had = counts.get(sequence) ?? 0;
-    let count = Math.min(sequence.pending - had, most, left);
-    if (sequence.owesScores) {
-      // In one go: of what is left for it, little can be.
-      if (had > 0) return 0;
-      count = withinRows(sequence, count, rows);
-      const own = count < sequence.pending ? 1 : 0;
-      rows -= Math.max(0, sequence.scoring(count).count - own);
-    }
-    if (count > 0) counts.set(sequence, had + count);
-    left -= count;
-    return count;
-  };
-  let byRankOnly = Math.ceil(budget / 4);
-  for (const sequence of prompts) byRankOnly -= give(sequence, byRankOnly);
-  const shortestFirst = prompts.toSorted(
-    (a, b) => b.options.priority - a.options.priority || a.pending - b.pending || byRank(a, b),
-  );
-  for (const sequence of shortestFirst) give(sequence, Infinity);
-  return prompts.flatMap((sequence) => {
-    const count = counts.get(sequence);
-    return count === undefined ? [] : [{ sequence, count }];
-  });
+function shareOut(
+  prompts: readonly Sequence[],
+  budget: PromptBudget,
+  { tokens, rows }: { readonly tokens: number; readonly rows: number },
+): Scheduled[] {
+  const shares: Scheduled[] = [];
+  let tokensLeft = tokens;
+  let rowsLeft = rows;
+  for (const sequence of prompts) {
+    const most = withinRows(sequence, Math.min(sequence.pending, tokensLeft), rowsLeft);
+    const count = most === 0 ? 0 : budget.take(sequence.computed, most, most === sequence.pending);
+    if (count === 0) continue;
+    const own = count < sequence.pending ? 1 : 0;
+    rowsLeft -= Math.max(0, sequence.scoring(count).count - own);
+    tokensLeft -= count;
+    shares.push({ sequence, count });
+  }
+  return shares;
 }
 
 /** As much of a scored prompt as there are rows for. One that does not reach its end has a row of its own to spare. */

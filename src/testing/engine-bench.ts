@@ -1,7 +1,9 @@
 // An engine on a fake model, for tests of what the engine decides: who runs when, on which blocks, and what is said to whom.
 
+import type { Batch } from '../compute/backend.ts';
 import { Engine, type EngineOptions } from '../engine/engine.ts';
 import type { FromEngine } from '../engine/messages.ts';
+import { tokenBudget, type PromptPace } from '../engine/pace.ts';
 import { fakeRunner, fakeSampler, poisonId, type FakeRunner } from './fake-model.ts';
 
 export interface Outcome {
@@ -16,7 +18,7 @@ export class EngineBench {
   readonly said: FromEngine[] = [];
   now = 0;
   /** Milliseconds that a pass of so many tokens lasts. */
-  cost: (tokens: number) => number = () => 0;
+  cost: (tokens: number, batch: Batch) => number = () => 0;
 
   constructor(changes: Partial<EngineOptions> = {}) {
     const { maxBatchTokens = 16, maxSequences = 4, kvBlocks = 16, maxOutputs = maxSequences } = changes;
@@ -25,7 +27,7 @@ export class EngineBench {
       runner: {
         ...this.runner,
         forward: (batch) => {
-          this.now += this.cost(batch.ids.length);
+          this.now += this.cost(batch.ids.length, batch);
           return this.runner.forward(batch);
         },
       },
@@ -37,7 +39,7 @@ export class EngineBench {
       maxBatchTokens,
       maxWaiting: 100,
       now: () => this.now,
-      pace: { promptBudget: () => Infinity, learn: () => undefined },
+      pace: tokensPerPass(Infinity),
       ...changes,
     });
   }
@@ -75,6 +77,11 @@ export class EngineBench {
     const [message] = begun;
     return message?.type === 'begun' ? message.cachedTokens : undefined;
   }
+}
+
+/** Prompts get so many tokens of a pass, whatever they cost. */
+export function tokensPerPass(tokens: number): PromptPace {
+  return { budget: () => tokenBudget(tokens), learn: () => undefined };
 }
 
 /** Two of the same salt begin alike. */
