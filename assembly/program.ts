@@ -1,8 +1,9 @@
-// Runs this thread's share of a list of records. Work items are taken in chunks from a shared counter, so that a thread which is
-// descheduled costs one chunk. Joined records make a stage: a chunk goes through all of them. Stages beside each other make a phase: a
-// barrier ends it. Which thread computes an item never changes its bits.
+// Runs this thread's share of a list of records. Each thread has its own part of the items and goes through it from first to last, so
+// that what it reads from memory is one stream; whoever is done takes chunks of the others' parts, so that a thread which is descheduled
+// costs one chunk. Joined records make a stage: a chunk goes through all of them. Stages beside each other make a phase: a barrier ends
+// it. Which thread computes an item never changes its bits.
 
-import { barrier, COUNTERS } from './barrier';
+import { barrier, COUNTER_SHIFT, countersOf } from './barrier';
 import { RECORD_BYTES, Link, Opcode, itemCount, linkOf, word } from './record';
 import { embed } from './gather';
 import { rmsNorm } from './norm';
@@ -23,32 +24,56 @@ import { storeKv } from './store';
 import { attention } from './attention';
 import { mergeSplits } from './merge';
 
-/** `scratch`: this thread's own bytes, see SCRATCH_BYTES of the host. */
-export function run(records: usize, count: u32, batch: usize, sync: usize, threads: i32, scratch: usize): void {
-  let phase: u32 = 0;
+/** `thread`: number of this one, from 0. `scratch`: its own bytes. */
+export function run(records: usize, count: u32, batch: usize, sync: usize, threads: i32, thread: i32, scratch: usize): void {
   let stage: u32 = 0;
+  let stages: u32 = 0;
   for (let i: u32 = 0; i < count; i++) {
     const link = linkOf(records + <usize>i * RECORD_BYTES);
     if (link == Link.JOINED) continue;
-    work(records + <usize>stage * RECORD_BYTES, i + 1 - stage, batch, sync + COUNTERS + (<usize>stage << 2), scratch);
+    work(records + <usize>stage * RECORD_BYTES, i + 1 - stage, batch, countersOf(sync, stages, threads), threads, thread, scratch);
     stage = i + 1;
+    stages++;
     if (link == Link.BESIDE) continue;
-    barrier(sync, threads, sync + COUNTERS + (<usize>phase << 2), i + 1 - phase);
-    phase = i + 1;
+    barrier(sync, threads, stages);
+    stages = 0;
   }
 }
 
-/** This thread's share of a stage of `count` joined records, without the barrier behind it. */
-export function work(records: usize, count: u32, batch: usize, counter: usize, scratch: usize): void {
+/** This thread's share of a stage of `count` joined records, without the barrier behind it. `counters`: of the stage. */
+export function work(
+  records: usize,
+  count: u32,
+  batch: usize,
+  counters: usize,
+  threads: i32,
+  thread: i32,
+  scratch: usize,
+): void {
   const items = itemCount(records, batch);
   const size = word(records, 3);
+  const chunks = (items + size - 1) / size;
   const end = records + <usize>count * RECORD_BYTES;
-  for (;;) {
-    const from = atomic.add<u32>(counter, 1) * size;
-    if (from >= items) break;
-    const to = min(from + size, items);
-    for (let record = records; record < end; record += RECORD_BYTES) execute(record, batch, from, to, scratch);
+  let owner = <u32>thread;
+  for (let left = threads; left > 0; left--) {
+    const last = partStart(chunks, owner + 1, threads);
+    const first = partStart(chunks, owner, threads);
+    const counter = counters + (<usize>owner << COUNTER_SHIFT);
+    while (first + atomic.load<u32>(counter) < last) {
+      const chunk = first + atomic.add<u32>(counter, 1);
+      if (chunk >= last) break;
+      const from = chunk * size;
+      const to = min(from + size, items);
+      for (let record = records; record < end; record += RECORD_BYTES) execute(record, batch, from, to, scratch);
+    }
+    if (++owner == <u32>threads) owner = 0;
   }
+}
+
+/** First chunk of a thread's part. */
+// @ts-ignore: decorator
+@inline function partStart(chunks: u32, owner: u32, threads: i32): u32 {
+  return <u32>((<u64>chunks * <u64>owner) / <u64>threads);
 }
 
 function execute(record: usize, batch: usize, from: u32, to: u32, scratch: usize): void {

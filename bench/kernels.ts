@@ -149,7 +149,7 @@ class Product {
     });
     const run = (tokens: number, record: number): void => {
       new Uint32Array(memory.buffer, header, 2).fill(tokens);
-      kernels.run(record, 1, header, control.sync, 1, scratch);
+      kernels.run(record, 1, header, control.sync, 1, 0, scratch);
     };
     this.#quantize = (tokens) => {
       if (form !== undefined) run(tokens, records);

@@ -19,14 +19,15 @@ export const control = {
   /** In arena 0: next load job; KiB loaded so far. */
   nextJob: 192,
   loadedKib: 256,
-  /** Barrier words, then one chunk counter per record. */
+  /** Barrier words, then chunk counters (assembly/barrier.ts). */
   sync: 1024,
   /** How often a thread looks before it sleeps. */
   spins: 1024 + 132,
   counters: 1024 + 192,
 } as const;
 
-export const maxRecords = (pageBytes - control.counters) / 4;
+/** Stages of a phase times threads. */
+export const maxCounters = (pageBytes - control.counters) / 64;
 
 /** Reserves ranges; nothing is allocated until `create`. */
 export class ArenaPlan {

@@ -11,11 +11,27 @@ import { probeKernels } from './probe.ts';
 /** All pointers are byte offsets into the memory of the arena that the instance was made for. */
 export interface Kernels {
   /** Runs this thread's share of `count` records; returns when all threads have. */
-  run(records: number, count: number, batch: number, sync: number, threads: number, scratch: number): void;
-  /** This thread's share of a stage of `count` joined records, without the barrier behind it. */
-  work(records: number, count: number, batch: number, counter: number, scratch: number): void;
-  /** Waits until all threads are here; resets `count` chunk counters. */
-  barrier(sync: number, threads: number, counter: number, count: number): void;
+  run(
+    records: number,
+    count: number,
+    batch: number,
+    sync: number,
+    threads: number,
+    thread: number,
+    scratch: number,
+  ): void;
+  /** This thread's share of a stage of `count` joined records, without the barrier behind it. `counters`: those of the stage. */
+  work(
+    records: number,
+    count: number,
+    batch: number,
+    counters: number,
+    threads: number,
+    thread: number,
+    scratch: number,
+  ): void;
+  /** Waits until all threads are here; resets the counters of a phase's first `stages` stages. */
+  barrier(sync: number, threads: number, stages: number): void;
   pack2(source: number, target: number, panels: number, cols: number): void;
   pack4(source: number, target: number, panels: number, cols: number): void;
   packBytes(source: number, target: number, panels: number, cols: number): void;

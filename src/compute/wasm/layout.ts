@@ -3,10 +3,11 @@
 
 import { ApiError, invariant } from '../../core/errors.ts';
 import { blockTokens, type BackendPlan, type MemoryPlan, type Op, type WeightId } from '../backend.ts';
-import { ArenaPlan, arenaLimit, maxRecords } from './arena.ts';
+import { ArenaPlan, arenaLimit, maxCounters } from './arena.ts';
 import type { KernelBuild } from './builds.ts';
 import { cacheTypes } from './cache.ts';
 import { filePanelBytes, matrixFormat, panelBytes, panelCount } from './formats.ts';
+import { mostStages } from './link.ts';
 import { recordBytes } from './records.ts';
 import { planScratch, type ScratchPlan } from './scratch.ts';
 
@@ -65,7 +66,7 @@ export function planLayout(
   const { limits } = plan;
   const scratch = planScratch(plan, build);
   const recordCount = plan.program.ops.length * 3;
-  invariant(recordCount <= maxRecords, 'a chunk counter for every record fits the control page');
+  invariant(threads * mostStages <= maxCounters, 'the chunk counters of a phase fit the control page');
   const headerBytes = 64 + 4 * (3 * limits.tokens + limits.outputs + limits.sequences * limits.blocksPerSequence);
   let stagingBytes = stagingTarget;
   let threadScratchBytes = minThreadScratch;

@@ -5,7 +5,7 @@ import { buildModel } from '../../model/model.ts';
 import { join } from 'node:path';
 import { projectRoot } from '../../testing/fixtures.ts';
 import { openCheckpoint } from '../../weights/gguf.ts';
-import { linkRecords, stepsOf } from './link.ts';
+import { linkRecords, mostStages, stepsOf } from './link.ts';
 import { items, links, opcodes, type Link, type ProgramRecord } from './records.ts';
 
 const none = { label: '', weightBytes: 0, multiplications: 0 };
@@ -43,6 +43,12 @@ void t.test('operations on rows are joined, products of one input stand beside e
     [6, 6, 2, 2, 2, 4, 4, 1, 4, 2],
     'a stage takes the smallest chunk of its records, or whole packs',
   );
+});
+
+void t.test('a phase has no more stages than there are counters for', async (t) => {
+  const { barrier, beside } = links;
+  const many = Array.from({ length: mostStages + 2 }, () => product(1000));
+  t.same(linksOf(many), [...Array.from({ length: mostStages - 1 }, () => beside), barrier, beside, barrier]);
 });
 
 void t.test('rows of other kinds, and items that are not whole rows, are waited for', async (t) => {

@@ -20,13 +20,18 @@ const ofRows = new Set<number>([
   opcodes.store,
 ]);
 
+/** Stages of a phase: each has counters of its own (assembly/barrier.ts). */
+export const mostStages = 8;
+
 /** Records of one segment with their links. */
 export function linkRecords(records: readonly ProgramRecord[]): ProgramRecord[] {
+  let stages = 1;
   const linked = records.map((record, index): ProgramRecord => {
     const next = records.at(index + 1);
     if (next !== undefined && joins(record, next)) return { ...record, link: links.joined };
-    if (next !== undefined && isBeside(record, next)) return { ...record, link: links.beside };
-    return record;
+    const goesOn = next !== undefined && isBeside(record, next) && stages < mostStages;
+    stages = goesOn ? stages + 1 : 1;
+    return goesOn ? { ...record, link: links.beside } : record;
   });
   // A chunk goes through a whole stage: it is as large as the smallest of its records wants, but holds whole packs of quants. Rows of a
   // pack share cache lines, so two threads that wrote into one pack would take them from each other all the time.

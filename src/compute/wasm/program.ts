@@ -26,9 +26,9 @@ export interface Segment {
   readonly records: readonly ProgramRecord[];
 }
 
-/** Panels that a thread takes at once: small enough that the threads end together, large enough that the counter is idle. */
+/** Panels that a thread takes at once, one chunk behind the other: so few that the threads end together. */
 function panelChunk(panels: number, threads: number): number {
-  return Math.max(1, Math.min(32, Math.floor(panels / (threads * 8))));
+  return Math.max(1, Math.min(8, Math.floor(panels / (threads * 16))));
 }
 
 const smallNames = new Map<number, string>(Object.entries(opcodes).map(([name, opcode]) => [opcode, name]));

@@ -85,7 +85,7 @@ function computeForever(): never {
     run = nextRun(run);
     for (const segment of setup.segments) runSegment(segment);
     // Whoever reads the times after `done` finds those of every thread.
-    if (times !== undefined) kernels[0].barrier(control.sync, setup.threads, 0, 0);
+    if (times !== undefined) kernels[0].barrier(control.sync, setup.threads, 0);
     if (setup.thread === 0) {
       Atomics.store(words, control.done / 4, run);
       Atomics.notify(words, control.done / 4);
@@ -110,11 +110,11 @@ function runSegment(segment: PlacedSegment): void {
   const kernel: Kernels = kernels[segment.arena];
   if (segment.transfers.length > 0) {
     if (setup.thread === 0) for (const transfer of segment.transfers) copy(transfer);
-    kernel.barrier(control.sync, setup.threads, 0, 0);
+    kernel.barrier(control.sync, setup.threads, 0);
   }
   const scratch = setup.scratch + setup.thread * setup.scratchBytes;
   if (times === undefined) {
-    kernel.run(segment.records, segment.count, setup.header, control.sync, setup.threads, scratch);
+    kernel.run(segment.records, segment.count, setup.header, control.sync, setup.threads, setup.thread, scratch);
   } else {
     runTimed(kernel, segment, scratch, times);
   }
@@ -127,10 +127,10 @@ function runTimed(kernel: Kernels, segment: PlacedSegment, scratch: number, note
   for (const [index, link] of segment.links.entries()) {
     if (link === links.joined) continue;
     const count = index + 1 - stage;
-    const counter = control.counters + 4 * stage;
-    kernel.work(segment.records + stage * recordBytes, count, setup.header, counter, scratch);
+    const records = segment.records + stage * recordBytes;
+    kernel.work(records, count, setup.header, control.counters, setup.threads, setup.thread, scratch);
     const worked = performance.now();
-    kernel.barrier(control.sync, setup.threads, counter, count);
+    kernel.barrier(control.sync, setup.threads, 1);
     const after = performance.now();
     const at = 2 * (setup.thread * recordCount + segment.first + stage);
     notes[at] += worked - before;
