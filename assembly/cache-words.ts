@@ -33,15 +33,34 @@ export class Words {
     const scales = (dim << 7) + (within << 2);
     store<f32>(keys + scales, quantizeWords(k, dim, keyLimit(dim), scratch));
     const tile = keys + (within >> 3) * (dim << 4) + ((within & 7) << 2);
-    for (let d: usize = 0; d < dim << 1; d += 4) store<u32>(tile + (d << 3), load<u32>(scratch + d));
+    // Eight dims, in pairs; the last 4 of a head that is no multiple of 8 alone.
+    const bytes = (dim & ~7) << 1;
+    for (let d: usize = 0; d < bytes; d += 16) {
+      const words = v128.load(scratch + d);
+      const row = tile + (d << 3);
+      v128.store32_lane(row, words, 0);
+      v128.store32_lane(row, words, 1, 32);
+      v128.store32_lane(row, words, 2, 64);
+      v128.store32_lane(row, words, 3, 96);
+    }
+    for (let d = bytes; d < dim << 1; d += 4) store<u32>(tile + (d << 3), load<u32>(scratch + d));
     store<f32>(values + scales, quantizeWords(v, dim, VALUE_LIMIT, scratch));
     // Another thread may be writing the other position of the pair: nothing but this one's two bytes are touched.
     const lane = (within & 1) << 1;
-    for (let d: usize = 0; d < dim; d += 8) {
-      const dims = min<usize>(8, dim - d);
-      const row = values + (d << 7) + (within >> 1) * (dims << 2) + lane;
-      for (let i: usize = 0; i < dims; i++) store<u16>(row + (i << 2), load<u16>(scratch + ((d + i) << 1)));
+    for (let d: usize = 0; d < bytes; d += 16) {
+      const words = v128.load(scratch + d);
+      const row = values + (d << 6) + ((within >> 1) << 5) + lane;
+      v128.store16_lane(row, words, 0);
+      v128.store16_lane(row, words, 1, 4);
+      v128.store16_lane(row, words, 2, 8);
+      v128.store16_lane(row, words, 3, 12);
+      v128.store16_lane(row, words, 4, 16);
+      v128.store16_lane(row, words, 5, 20);
+      v128.store16_lane(row, words, 6, 24);
+      v128.store16_lane(row, words, 7, 28);
     }
+    const last = values + (bytes << 6) + ((within >> 1) << 4) + lane;
+    for (let d = bytes; d < dim << 1; d += 2) store<u16>(last + ((d - bytes) << 1), load<u16>(scratch + d));
   }
 }
 

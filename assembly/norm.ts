@@ -21,15 +21,30 @@ export function rmsNorm(record: usize, from: u32, to: u32): void {
   }
 }
 
+/** Squares are added up in four sums, each of which waits for its last addition only. */
 function normalise(x: usize, weight: usize, width: usize, eps: f32, y: usize): void {
+  const sixteens = (width & ~15) << 2;
   const whole = (width & ~3) << 2;
   const end = width << 2;
-  let squares = f32x4.splat(0);
-  for (let i: usize = 0; i < whole; i += 16) {
-    const v = v128.load(x + i);
-    squares = f32x4.add(squares, f32x4.mul(v, v));
+  let a = f32x4.splat(0);
+  let b = a;
+  let c = a;
+  let d = a;
+  for (let i: usize = 0; i < sixteens; i += 64) {
+    let v = v128.load(x + i);
+    a = f32x4.add(a, f32x4.mul(v, v));
+    v = v128.load(x + i, 16);
+    b = f32x4.add(b, f32x4.mul(v, v));
+    v = v128.load(x + i, 32);
+    c = f32x4.add(c, f32x4.mul(v, v));
+    v = v128.load(x + i, 48);
+    d = f32x4.add(d, f32x4.mul(v, v));
   }
-  let sum = sumLanes(squares);
+  for (let i = sixteens; i < whole; i += 16) {
+    const v = v128.load(x + i);
+    a = f32x4.add(a, f32x4.mul(v, v));
+  }
+  let sum = sumLanes(f32x4.add(f32x4.add(a, b), f32x4.add(c, d)));
   for (let i = whole; i < end; i += 4) sum += load<f32>(x + i) * load<f32>(x + i);
   const scale = <f32>1.0 / sqrt<f32>(sum / <f32>width + eps);
   let factor = f32x4.splat(scale);
