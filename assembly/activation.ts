@@ -15,7 +15,7 @@ export const NUMBERS_SHIFT: usize = 4;
  * Most rows that are multiplied by weights as they are stored. With more of them each panel is unpacked first (matmul/linear.ts), and what
  * that leaves free of registers holds the sums of two more rows.
  */
-export const FEW_ROWS: usize = 31;
+export const FEW_ROWS: usize = 47;
 
 /** Rows of a full pack, of so many in all. Six in the vnni build only: there a sum takes one instruction and one register. */
 // @ts-ignore: decorator

@@ -8,11 +8,16 @@ import { loadOf, PassTime, type Chunk } from './pass-time.ts';
  * Beside running streams a pass lasts at most so many times what they would cost alone at the beginning of their texts: what they look
  * back at grows while a long prompt is read, and is not to be stretched, too. So they wait less than four times as long as before ...
  */
-const stretch = 3.8;
+const stretch = 3.5;
 /** ... or twice as long as now, when their texts are long ... */
 const leastStretch = 2;
 /** ... or so long: 20 tokens a second are faster than anybody reads. */
 const unnoticedMs = 50;
+/**
+ * From this depth on a pass may last longer, in proportion: each one looks back at all that was read, and in short ones that is most of
+ * the work. A prompt of 8,000 tokens would take six times as long as alone.
+ */
+const far = 4096;
 /** Where a prompt comes to its end a pass may last so many times as long: once in a prompt, and its answer begins sooner. */
 const endPart = 2;
 /** So many passes with prompts, and one without is due: to know what they are compared with while machine and streams change. */
@@ -50,12 +55,12 @@ export class Pace implements PromptPace {
     if (!this.#time.isKnown) return tokenBudget(firstTokens);
     const streams = loadOf(decoding);
     const withoutPrompts = this.#time.expect(streams);
-    if (decoding.length === 0) return timeBudget(this.#time, longestMs - withoutPrompts, 0);
+    if (decoding.length === 0) return timeBudget(this.#time, longestMs - withoutPrompts, 0, 0);
     if (this.#sinceCompared >= comparedAfter) return tokenBudget(0);
     const usual = this.#decodeMs.length > 0 ? Math.min(...this.#decodeMs) : withoutPrompts;
     const lookingBack = this.#time.added({ tokens: 0, positions: streams.positions });
     const limit = Math.max(stretch * (usual - lookingBack), leastStretch * usual, unnoticedMs);
-    return timeBudget(this.#time, limit - withoutPrompts, (endPart - 1) * limit);
+    return timeBudget(this.#time, limit - withoutPrompts, (endPart - 1) * limit, limit);
   }
 
   learn({ ms, decoding, prompts }: Parameters<PromptPace['learn']>[0]): void {
@@ -70,14 +75,15 @@ export class Pace implements PromptPace {
   }
 }
 
-/** `more`: milliseconds for the end of a prompt. */
-function timeBudget(time: PassTime, ms: number, more: number): PromptBudget {
+/** Milliseconds: `more` for the end of a prompt, `again` each time that its depth reaches `far` once more. */
+function timeBudget(time: PassTime, ms: number, more: number, again: number): PromptBudget {
   let left = ms;
   let least = leastTokens;
   const cost = (depth: number, count: number): number => time.added(loadOf([{ depth, count }]));
   return {
     take: (depth, most, ends) => {
-      const within = ends && cost(depth, most) <= left + more ? most : time.tokensWithin(left, depth);
+      const room = left + again * Math.max(0, depth / far - 1);
+      const within = ends && cost(depth, most) <= room + more ? most : time.tokensWithin(room, depth);
       const count = Math.min(most, Math.max(least, within));
       if (count > 0) left -= cost(depth, count);
       least = 0;

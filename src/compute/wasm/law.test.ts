@@ -225,7 +225,7 @@ for (const kernels of builtKernels()) {
     for (const [name, options] of configurations) {
       const executor = await loadProducts({ kernels, ...options });
       // Packs of four and of six (assembly/activation.ts) with every rest.
-      for (const count of [...upTo(1, 17), ...upTo(31, 37), mostTokens]) {
+      for (const count of [...upTo(1, 17), ...upTo(47, 53), mostTokens]) {
         // Every token at every place of the tiles.
         const tokens = Array.from({ length: count }, (_, i) => (i + count) % mostTokens);
         const found = await multiply(executor, tokens);
