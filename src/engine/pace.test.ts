@@ -73,7 +73,10 @@ void t.test('a prompt that is much longer than that is not read in crumbs', asyn
   for (const each of [bench, undisturbed]) each.engine.submit('long', long(7800));
   const { ms } = await read(bench);
   const quick = sum((await read(undisturbed)).ms);
-  t.ok(quantile(ms, 0.5) <= 4 * alone, `p50 ${quantile(ms, 0.5)} ms: half of it is no deeper than that of the test below`);
+  t.ok(
+    quantile(ms, 0.5) <= 4 * alone,
+    `p50 ${quantile(ms, 0.5)} ms: half of it is no deeper than that of the test below`,
+  );
   t.ok(sum(ms) < 3 * quick, `read in ${sum(ms)} ms, alone in ${quick}`);
 });
 
