@@ -2,7 +2,7 @@
 // C: class of the cache's element type (cache.ts). Scores: 64 f32 per row, rows 256 bytes apart.
 
 import { real } from './record';
-import { exp4, exp1, largestLane, NEGATIVE, sumLanes, tanh4 } from './math';
+import { exp4, exp1, largestOfAll, NEGATIVE, sumLanes, tanh4 } from './math';
 import { halfBits, halfScale } from './half';
 import { madd } from './simd';
 
@@ -110,7 +110,7 @@ export function weigh(record: usize, scores: usize, from: i32, to: i32, state: u
     peaks = f32x4.pmax(peaks, s);
     lanes = i32x4.add(lanes, i32x4.splat(4));
   }
-  const blockPeak = largestLane(peaks);
+  const blockPeak = f32x4.extract_lane(largestOfAll(peaks), 0);
   const old = load<f32>(state);
   const peak = max(old, blockPeak);
   let total = load<f32>(state, 4);

@@ -5,7 +5,7 @@
 //   11 rows: Items.TOKENS or Items.OUTPUTS   12 bytes per panel   13 table of the type, see unpack/panel.ts
 
 import { Items, outputCount, tokenCount, word } from '../record';
-import { FEW_ROWS, Five, Four, NUMBERS_SHIFT, One, quantShift, Six, Three, Two } from '../activation';
+import { FEW_ROWS, Five, Four, NUMBERS_SHIFT, One, packOf, quantShift, Six, Three, Two } from '../activation';
 import { HALF_BITS, HALF_SCALE, tile } from './integer';
 import { longTile } from './long';
 import { single } from './single';
@@ -87,71 +87,37 @@ export function linearStored<F, R, U>(record: usize, batch: usize, from: u32, to
 
 /** One panel times all rows. W: class of its words. */
 export function multiply<W, F, R>(record: usize, w: usize, rows: usize, panel: usize, scratch: usize): void {
-  if (BUILD == 2 && changetype<W>(0).isUnpacked() && rows > FEW_ROWS) multiplySixes<W, F, R>(record, w, rows, panel, scratch);
-  else multiplyFours<W, F, R>(record, w, rows, panel, scratch);
-}
-
-function multiplyFours<W, F, R>(record: usize, w: usize, rows: usize, panel: usize, scratch: usize): void {
   const blocks = <usize>word(record, 8) >> 5;
   const outStride = <usize>word(record, 10);
-  const quants = blocks << quantShift(changetype<R>(0).step());
-  const numbers = blocks << NUMBERS_SHIFT;
+  const pack = packOf(rows);
+  const acc = scratch + SUMS;
   let x = <usize>word(record, 4);
   let s = <usize>word(record, 6);
   let y = <usize>word(record, 9) + (panel << 5);
-  const acc = scratch + SUMS;
-  const rest = rows & 3;
-  for (let row = rest; row < rows; row += 4) {
-    clear(acc, 4);
-    add<W, F, R, Four>(w, x, s, blocks, scratch, acc);
-    copyOut(acc, 4, y, outStride);
-    x += quants << 2;
-    s += numbers << 2;
-    y += outStride << 2;
+  for (let row: usize = 0; row < rows; row += pack) {
+    const count = min<usize>(pack, rows - row);
+    sumPack<W, F, R>(w, x, s, blocks, count, scratch, acc);
+    copyOut(acc, count, y, outStride);
+    x += (blocks * pack) << quantShift(changetype<R>(0).step());
+    s += (blocks * pack) << NUMBERS_SHIFT;
+    y += outStride * pack;
   }
-  if (rest == 0) return;
-  if (rest == 1) {
-    if (BUILD == 2 && !changetype<W>(0).isUnpacked()) {
-      single<W>(w, x, s, blocks, scratch + READY, y);
-    } else {
-      clear(acc, 1);
-      tile<W, F, R, One>(w, x, s, blocks, scratch, acc);
-      copyOut(acc, 1, y, outStride);
-    }
+}
+
+/** One panel times one pack of `count` rows; five and six only where weights are unpacked (packOf). */
+function sumPack<W, F, R>(w: usize, x: usize, s: usize, blocks: usize, count: usize, scratch: usize, acc: usize): void {
+  if (BUILD == 2 && !changetype<W>(0).isUnpacked() && count == 1) {
+    single<W>(w, x, s, blocks, scratch + READY, acc);
     return;
   }
-  clear(acc, rest);
-  if (rest == 2) add<W, F, R, Two>(w, x, s, blocks, scratch, acc);
-  else add<W, F, R, Three>(w, x, s, blocks, scratch, acc);
-  copyOut(acc, rest, y, outStride);
-}
-
-function multiplySixes<W, F, R>(record: usize, w: usize, rows: usize, panel: usize, scratch: usize): void {
-  const blocks = <usize>word(record, 8) >> 5;
-  const outStride = <usize>word(record, 10);
-  const quants = blocks << quantShift(changetype<R>(0).step());
-  const numbers = blocks << NUMBERS_SHIFT;
-  let x = <usize>word(record, 4);
-  let s = <usize>word(record, 6);
-  let y = <usize>word(record, 9) + (panel << 5);
-  const acc = scratch + SUMS;
-  const rest = rows % 6;
-  for (let row = rest; row < rows; row += 6) {
-    clear(acc, 6);
-    tile<W, F, R, Six>(w, x, s, blocks, scratch, acc);
-    copyOut(acc, 6, y, outStride);
-    x += quants * 6;
-    s += numbers * 6;
-    y += outStride * 6;
-  }
-  if (rest == 0) return;
-  clear(acc, rest);
-  if (rest == 1) tile<W, F, R, One>(w, x, s, blocks, scratch, acc);
-  else if (rest == 2) tile<W, F, R, Two>(w, x, s, blocks, scratch, acc);
-  else if (rest == 3) tile<W, F, R, Three>(w, x, s, blocks, scratch, acc);
-  else if (rest == 4) tile<W, F, R, Four>(w, x, s, blocks, scratch, acc);
-  else tile<W, F, R, Five>(w, x, s, blocks, scratch, acc);
-  copyOut(acc, rest, y, outStride);
+  clear(acc, count);
+  if (BUILD == 2 && changetype<W>(0).isUnpacked() && count > 4) {
+    if (count == 6) tile<W, F, R, Six>(w, x, s, blocks, scratch, acc);
+    else tile<W, F, R, Five>(w, x, s, blocks, scratch, acc);
+  } else if (count == 4) add<W, F, R, Four>(w, x, s, blocks, scratch, acc);
+  else if (count == 3) add<W, F, R, Three>(w, x, s, blocks, scratch, acc);
+  else if (count == 2) add<W, F, R, Two>(w, x, s, blocks, scratch, acc);
+  else tile<W, F, R, One>(w, x, s, blocks, scratch, acc);
 }
 
 // @ts-ignore: decorator
