@@ -92,7 +92,7 @@ export function quantForm({ range }: MatrixFormat, build: KernelBuild): QuantFor
   return build === 'rel16' && range === 'bytes' ? 'i16' : 'i8';
 }
 
-/** Rows of a pack of quantized activations (PACK of assembly/activation.ts). */
+/** Most rows of a pack of quantized activations (packOf of assembly/activation.ts). */
 export function packRows(build: KernelBuild): number {
   return build === 'vnni' ? 6 : 4;
 }
